@@ -1,0 +1,75 @@
+"""Validators that take keyword arguments, so that messages name the caller's variable.
+
+Public facts only: settings, names and sizes that the caller chose. Each raises
+``ConfigError`` and returns nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from fairveil.errors import ConfigError, problem
+
+
+def positive(**values: float) -> None:
+    """Raise unless every value is a number above zero (infinity allowed)."""
+    for name, value in values.items():
+        _number(name, value)
+        if not value > 0:
+            raise ConfigError(
+                problem(f"{name} must be positive", got=value, try_=f"{name} > 0")
+            )
+
+
+def finite(**values: float) -> None:
+    """Raise unless every value is a finite number."""
+    for name, value in values.items():
+        _number(name, value)
+        if not math.isfinite(value):
+            raise ConfigError(problem(f"{name} must be finite", got=value))
+
+
+def in_range(low: float, high: float, **values: float) -> None:
+    """Raise unless every value lies in the closed interval [low, high]."""
+    for name, value in values.items():
+        _number(name, value)
+        if not low <= value <= high:
+            raise ConfigError(
+                problem(f"{name} must lie between {low} and {high}", got=value)
+            )
+
+
+def one_of(allowed: Collection[object], **values: object) -> None:
+    """Raise unless every value is one of ``allowed``."""
+    for name, value in values.items():
+        if value not in allowed:
+            listed = ", ".join(repr(a) for a in allowed)
+            raise ConfigError(
+                problem(f"{name} is unknown", got=value, try_=f"one of {listed}")
+            )
+
+
+def whole(minimum: int = 0, **values: int) -> None:
+    """Raise unless every value is an integer of at least ``minimum``."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ConfigError(
+                problem(f"{name} must be an integer of at least {minimum}", got=value)
+            )
+
+
+def distinct(**values: Sequence[str]) -> None:
+    """Raise where a name stands twice in a list of names."""
+    for name, items in values.items():
+        twice = sorted({item for item in items if list(items).count(item) > 1})
+        if twice:
+            raise ConfigError(
+                problem(f"{name} names a column twice", got=", ".join(twice))
+            )
+
+
+def _number(name: str, value: float) -> None:
+    ok = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not ok or math.isnan(value):
+        raise ConfigError(problem(f"{name} must be a number", got=value))

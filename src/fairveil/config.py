@@ -1,0 +1,225 @@
+"""Frozen settings of a fit: public constants, none of them chosen by looking at rows.
+
+``Fit`` holds all; changes are made with ``dataclasses.replace``. What can change the
+privacy of a release (clip norm, steps, shares of the budget) stands apart from what
+cannot (``GanTraining``, ``Calibration``: post-processing).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from fairveil import _check
+from fairveil.errors import ConfigError, problem
+
+FAIRNESS_MODES = (None, "redraw", "independence")
+GENERATORS = ("wgan", "decoder")
+PRESETS = (None, "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Shares of rho for each private stage; they sum to 1.
+
+    Attributes:
+        rows: the number of rows.
+        single: one-way histograms, which also give the bins.
+        vae: noisy gradient steps and centroid refreshes.
+        clusters: K-Means and the mixture's moments.
+        selection: choices of marginals.
+        marginals: their measurement.
+    """
+
+    rows: float = 0.002
+    single: float = 0.078
+    vae: float = 0.28
+    clusters: float = 0.06
+    selection: float = 0.05
+    marginals: float = 0.53
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, f.name) for f in fields(self)]
+        _check.positive(**{f.name: getattr(self, f.name) for f in fields(self)})
+        if not math.isclose(math.fsum(shares), 1.0, rel_tol=1e-9):
+            raise ConfigError(problem("shares must sum to 1", got=math.fsum(shares)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeTraining:
+    """Sizes and training of the VAE.
+
+    Attributes:
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them.
+        latent: number of latent dimensions.
+        steps: full-batch steps.
+        l2_clip_norm: bound on the norm of each row's gradient.
+        learning_rate: of Adam, decayed to a tenth by a cosine.
+        averaging: decay of the weight average.
+        kl: weight of the divergence to N(0, I).
+        cluster: weight of the squared distance to the nearest released centroid.
+        refreshes: DP centroid refreshes, evenly spaced from the middle on.
+        refresh_share: part of the stage's rho for the refreshes.
+    """
+
+    hidden: tuple[int, ...] = (64,)
+    latent: int = 8
+    steps: int = 150
+    l2_clip_norm: float = 1.0
+    learning_rate: float = 0.02
+    averaging: float = 0.95
+    kl: float = 1.0
+    cluster: float = 0.05
+    refreshes: int = 1
+    refresh_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check.whole(1, latent=self.latent, steps=self.steps)
+        _check.whole(0, refreshes=self.refreshes)
+        _check.positive(
+            l2_clip_norm=self.l2_clip_norm, learning_rate=self.learning_rate
+        )
+        _check.in_range(0.0, 0.9, refresh_share=self.refresh_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clustering:
+    """DP K-Means.
+
+    Attributes:
+        clusters: number of clusters looked for; empty ones are dropped.
+        lloyd_steps: noisy Lloyd steps before the moments are measured.
+    """
+
+    clusters: int = 10
+    lloyd_steps: int = 3
+
+    def __post_init__(self) -> None:
+        _check.whole(1, clusters=self.clusters, lloyd_steps=self.lloyd_steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring:
+    """Noisy marginals.
+
+    Attributes:
+        most_bins: bins of a numeric column at most (32 is the limit).
+        rounds: adaptive rounds: select one marginal, measure it, rake.
+        triple_cells: three-way marginals up to this many cells are candidates.
+        pair_cells: two-way marginals up to this many cells are candidates.
+        pool: teacher rows that stand for the model between the rounds.
+    """
+
+    most_bins: int = 32
+    rounds: int = 30
+    triple_cells: int = 600
+    pair_cells: int = 4096
+    pool: int = 60_000
+
+    def __post_init__(self) -> None:
+        _check.whole(2, most_bins=self.most_bins)
+        _check.in_range(2, 32, most_bins=self.most_bins)
+        _check.whole(1, rounds=self.rounds, pool=self.pool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanTraining:
+    """The WGAN-GP and the fairness critic; nothing here can change privacy.
+
+    Attributes:
+        steps: generator steps.
+        critic_steps: critic steps for each generator step.
+        batch: rows in a critic batch.
+        marginal_batch: rows in the batch of the marginal distance.
+        learning_rate: of the generator; the critics use twice it.
+        penalty: weight of the gradient penalty.
+        wasserstein: weight of the WGAN term in the generator's loss.
+        marginal: weight of the marginal distance in it.
+        fairness: weight of the fairness critic in it, at strength 1.
+        temperature: of the Gumbel-softmax.
+        averaging: decay of the generator's weight average.
+        noise: dimensions of fresh noise.
+        extra: hidden units beyond the decoder's, in each layer.
+        critic: widths of the critic's hidden layers.
+        fair_critic: widths of the fairness critic's hidden layers.
+    """
+
+    steps: int = 1000
+    critic_steps: int = 3
+    batch: int = 256
+    marginal_batch: int = 1024
+    learning_rate: float = 2e-3
+    penalty: float = 10.0
+    wasserstein: float = 0.02
+    marginal: float = 3.0
+    fairness: float = 1.0
+    temperature: float = 0.7
+    averaging: float = 0.99
+    noise: int = 8
+    extra: int = 64
+    critic: tuple[int, ...] = (128, 64)
+    fair_critic: tuple[int, ...] = (128, 64)
+
+    def __post_init__(self) -> None:
+        _check.whole(1, steps=self.steps, critic_steps=self.critic_steps)
+        _check.whole(2, batch=self.batch, marginal_batch=self.marginal_batch)
+        _check.positive(learning_rate=self.learning_rate, temperature=self.temperature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Raking and acceptance; nothing here can change privacy.
+
+    Attributes:
+        pool: generated rows that the weights are fitted on.
+        sweeps: block coordinate sweeps over all marginals.
+        softness: rows of prior belief in the generator; larger trusts noisy cells less.
+        cap_quantile: weights above this quantile of the pool count as equal to it.
+        least_acceptance: the cap is lowered until this share of rows is accepted.
+    """
+
+    pool: int = 100_000
+    sweeps: int = 15
+    softness: float = 2000.0
+    cap_quantile: float = 0.998
+    least_acceptance: float = 0.04
+
+    def __post_init__(self) -> None:
+        _check.whole(1, pool=self.pool, sweeps=self.sweeps)
+        _check.positive(softness=self.softness)
+        _check.in_range(0.5, 1.0, cap_quantile=self.cap_quantile)
+        _check.in_range(1e-4, 1.0, least_acceptance=self.least_acceptance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """All constants of a fit."""
+
+    split: Split = field(default_factory=Split)
+    vae: VaeTraining = field(default_factory=VaeTraining)
+    clustering: Clustering = field(default_factory=Clustering)
+    measuring: Measuring = field(default_factory=Measuring)
+    gan: GanTraining = field(default_factory=GanTraining)
+    calibration: Calibration = field(default_factory=Calibration)
+
+
+def preset(name: str | None) -> Fit:
+    """Constants by name: None is the default, ``paper`` has the paper's sizes.
+
+    The paper's numbers (Adouani and Chelly Dagdia 2025, settings of its first data set)
+    are latent 20, K = 15, layers 512-256, KL .5, centroid weight .01, clip .5, fairness
+    weight .1, critic 256-128. Its mini-batches become full-batch steps, because its
+    privacy accounting of mini-batches does not hold.
+    """
+    _check.one_of(PRESETS, preset=name)
+    if name is None:
+        return Fit()
+    return Fit(
+        vae=VaeTraining(
+            hidden=(512, 256), latent=20, l2_clip_norm=0.5, kl=0.5, cluster=0.01
+        ),
+        clustering=Clustering(clusters=15),
+        gan=GanTraining(
+            fairness=0.1, critic=(256, 128), fair_critic=(128, 64), extra=16
+        ),
+    )

@@ -1,0 +1,59 @@
+"""The error family: every message says what is wrong, what was got and what to try.
+
+Public. A message may name columns, declared types and schema facts; it never holds a
+value, a category or a count of a real table, because an error may leave the machine.
+All errors are ``ValueError`` so that callers who know nothing of fairveil catch them.
+"""
+
+from __future__ import annotations
+
+
+class FairveilError(ValueError):
+    """Base of all errors raised on purpose by fairveil."""
+
+
+class ConfigError(FairveilError):
+    """A setting is impossible: a negative epsilon, an unknown mode."""
+
+
+class SchemaError(FairveilError):
+    """A schema is inconsistent, or does not describe the table it is used with."""
+
+
+class TableError(FairveilError):
+    """A table or file cannot be used: missing, empty, or without a needed column."""
+
+
+class BudgetError(FairveilError):
+    """A privacy budget would be overspent; raised before any row is read."""
+
+
+class NotFittedError(FairveilError, AttributeError):
+    """A fitted model is needed, and ``fit`` has not run."""
+
+
+class ArtifactError(FairveilError):
+    """A model file is damaged, hostile or of an unknown version."""
+
+
+class UnsupportedError(FairveilError):
+    """A wish that this version refuses rather than half fulfils."""
+
+
+def problem(what: str, *, got: object = None, try_: str | None = None) -> str:
+    """Build the one-line text of an error.
+
+    Args:
+        what: what is wrong, in the caller's words.
+        got: the offending *public* value (a setting, a column name); never real data.
+        try_: what the caller can do about it.
+
+    Returns:
+        ``what``, then ``got ...``, then ``try ...``, each where given.
+    """
+    parts = [what]
+    if got is not None:
+        parts.append(f"got {got!r}")
+    if try_ is not None:
+        parts.append(f"try {try_}")
+    return "; ".join(parts) + "."
