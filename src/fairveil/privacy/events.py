@@ -1,0 +1,200 @@
+"""What was done to the data: frozen descriptions that a ledger can price.
+
+Public: an event holds the parameters of a mechanism and never an answer. An event says
+*what was done*; ``rho`` and ``delta`` say what it costs. A kind that this module does
+not know is refused, both as an object (by the ledger) and as JSON (``from_dict``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from fairveil import _check
+from fairveil.errors import ConfigError, problem
+from fairveil.privacy import zcdp
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """Where an event belongs: the stage of the fit, and what was released."""
+
+    kind: ClassVar[str]
+
+    stage: str
+    what: str
+
+    def __post_init__(self) -> None:
+        for name in ("stage", "what"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise ConfigError(
+                    problem(f"an event's {name} must be a non-empty text")
+                )
+        self._validate()
+
+    def _validate(self) -> None:
+        """Raise ConfigError where a parameter is impossible."""
+
+    @property
+    def label(self) -> str:
+        """``stage/what``, as ``Released.paid_by`` and the statement name it."""
+        return f"{self.stage}/{self.what}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as plain JSON values, infinity as the text ``inf``."""
+        fields = dataclasses.asdict(self)
+        return {"kind": self.kind, **{k: to_json(v) for k, v in fields.items()}}
+
+
+class _NoDelta(_Described):
+    """An event whose whole cost is its rho."""
+
+    @property
+    def delta(self) -> float:
+        """Delta that the event spends beside its rho: none."""
+        return 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(_NoDelta):
+    """Gaussian noise on a vector, ``count`` times with the same parameters.
+
+    Attributes:
+        sensitivity: L2 sensitivity to one unit of the released vector.
+        noise_stddev: standard deviation of all noise added to each coordinate.
+        count: number of adaptive compositions (gradient steps).
+        discrete: whether the noise was the discrete Gaussian; it costs the same.
+    """
+
+    kind: ClassVar[str] = "gaussian"
+
+    sensitivity: float
+    noise_stddev: float
+    count: int = 1
+    discrete: bool = False
+
+    def _validate(self) -> None:
+        zcdp.gaussian_rho(self.sensitivity, self.noise_stddev, count=self.count)
+        _check.one_of((True, False), discrete=self.discrete)
+
+    @property
+    def rho(self) -> float:
+        """Cost in zCDP of all compositions."""
+        return zcdp.gaussian_rho(self.sensitivity, self.noise_stddev, count=self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exponential(_NoDelta):
+    """A choice with probability proportional to exp(e score / (2 sensitivity)).
+
+    Attributes:
+        sensitivity: most by which one unit moves any score.
+        e: pure-DP parameter of one choice.
+        count: number of adaptive choices.
+    """
+
+    kind: ClassVar[str] = "exponential"
+
+    sensitivity: float
+    e: float
+    count: int = 1
+
+    def _validate(self) -> None:
+        _check.positive(sensitivity=self.sensitivity)
+        _check.finite(sensitivity=self.sensitivity)
+        zcdp.exponential_rho(self.e, count=self.count)
+
+    @property
+    def rho(self) -> float:
+        """Cost in zCDP of all choices."""
+        return zcdp.exponential_rho(self.e, count=self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholding(_Described):
+    """Gaussian histogram over unknown cells of which only large ones are released.
+
+    Attributes:
+        sensitivity: L2 sensitivity of the histogram to one unit.
+        noise_stddev: standard deviation of the noise on each cell.
+        threshold: a cell is released where its noisy count is above.
+        delta: probability that a cell which holds one unit only is released.
+    """
+
+    kind: ClassVar[str] = "thresholding"
+
+    sensitivity: float
+    noise_stddev: float
+    threshold: float
+    delta: float
+
+    def _validate(self) -> None:
+        zcdp.gaussian_rho(self.sensitivity, self.noise_stddev)
+        _check.finite(threshold=self.threshold)
+        _check.in_range(0.0, 1.0, delta=self.delta)
+
+    @property
+    def rho(self) -> float:
+        """Cost in zCDP of the histogram."""
+        return zcdp.gaussian_rho(self.sensitivity, self.noise_stddev)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonPrivate(_NoDelta):
+    """Something was read without any protection: rho and epsilon are infinite."""
+
+    kind: ClassVar[str] = "non-private"
+
+    @property
+    def rho(self) -> float:
+        """Infinity."""
+        return math.inf
+
+
+Event: TypeAlias = Gaussian | Exponential | Thresholding | NonPrivate
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.kind: kind for kind in (Gaussian, Exponential, Thresholding, NonPrivate)
+}
+
+
+def from_dict(data: Mapping[str, Any]) -> Event:
+    """Read what an event's ``to_dict`` wrote.
+
+    Raises:
+        ConfigError: an unknown kind, a missing or unknown field, an impossible value.
+    """
+    if not isinstance(data, Mapping) or data.get("kind") not in tuple(KINDS):
+        raise ConfigError(
+            problem(
+                "this is no event of a known kind", try_="one of " + ", ".join(KINDS)
+            )
+        )
+    kind = KINDS[data["kind"]]
+    known = {field.name for field in dataclasses.fields(kind)}
+    body = {k: from_json(v) for k, v in data.items() if k != "kind"}
+    # A text field is taken as it stands: a stage may be called "inf".
+    body.update({k: data[k] for k in ("stage", "what") if k in data})
+    try:
+        return kind(**body)
+    except TypeError:
+        raise ConfigError(
+            problem(
+                f"an event of kind {kind.kind!r} has other fields",
+                try_=", ".join(sorted(known)),
+            )
+        ) from None
+
+
+def to_json(value: Any) -> Any:
+    """Infinity as the text ``inf``; anything else as it is."""
+    return "inf" if isinstance(value, float) and value == math.inf else value
+
+
+def from_json(value: Any) -> Any:
+    """The text ``inf`` as infinity; anything else as it is."""
+    return math.inf if isinstance(value, str) and value == "inf" else value

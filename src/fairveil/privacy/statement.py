@@ -1,0 +1,234 @@
+"""The privacy statement: what was promised, what was spent, on which assumptions.
+
+Public: it holds parameters of mechanisms and public facts only, and may be published. A
+statement that is not private says so in its first line. Epsilon and delta are printed
+rounded up. A statement that contradicts itself (private with an infinite epsilon, more
+spent than allowed, less stated than its events cost) cannot be built or read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from fairveil import _check
+from fairveil.errors import ConfigError, problem
+from fairveil.privacy import events as ev, zcdp
+
+FORMAT = "fairveil-statement"
+VERSION = 1
+
+INFINITE = "epsilon is infinite"
+INSECURE = "insecure_noise_seed was set"
+
+DEFAULT_ASSUMPTIONS = (
+    "central model: whoever runs the fit sees the table, and the output is protected",
+    "the adversary sees neither the noise source nor timings",
+    "continuous noise is float64, not hardened against attacks on its low bits",
+)
+
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What a fit promises and what it spent.
+
+    Attributes:
+        not_private_reason: empty, or why the result is not private.
+        epsilon, delta: the target of the whole fit.
+        epsilon_spent: what the events cost at ``delta``.
+        rho_cap, rho_spent: the same in zCDP.
+        events: what was done, in order.
+        unit: whose presence is protected: ``row`` or the name of the unit column.
+        max_rows_per_unit: most rows of one unit that were used.
+        neighbours: the relation between tables that the promise is about.
+        assumptions: sentences the promise rests on.
+        provenance: public facts by name, and who declared them (plain JSON values).
+        fairness: the fairness promise, which costs no privacy (plain JSON values).
+    """
+
+    private: bool
+    not_private_reason: str = ""
+    epsilon: float
+    delta: float
+    epsilon_spent: float
+    rho_cap: float
+    rho_spent: float
+    events: tuple[ev.Event, ...]
+    unit: str = "row"
+    max_rows_per_unit: int = 1
+    neighbours: str = "add or remove one unit"
+    assumptions: tuple[str, ...] = DEFAULT_ASSUMPTIONS
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    fairness: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("events", "assumptions"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("provenance", "fairness"):
+            object.__setattr__(self, name, _plain(getattr(self, name), name))
+        self._check_numbers()
+        self._check_story()
+
+    def _check_numbers(self) -> None:
+        _check.one_of(
+            ("", INFINITE, INSECURE), not_private_reason=self.not_private_reason
+        )
+        _check.positive(epsilon=self.epsilon)
+        _check.in_range(0.0, 1.0, delta=self.delta)
+        _check.in_range(
+            0.0,
+            math.inf,
+            epsilon_spent=self.epsilon_spent,
+            rho_spent=self.rho_spent,
+        )
+        _check.positive(rho_cap=self.rho_cap)
+        _check.whole(1, max_rows_per_unit=self.max_rows_per_unit)
+        texts = (self.unit, self.neighbours, *self.assumptions)
+        if not all(isinstance(text, str) for text in texts):
+            raise ConfigError(problem("unit, neighbours and assumptions must be texts"))
+
+    def _check_story(self) -> None:
+        unbounded = math.inf in (self.epsilon, self.rho_cap, self.rho_spent)
+        if self.private is not (self.not_private_reason == "") or (
+            unbounded and self.private
+        ):
+            raise ConfigError(problem("the statement contradicts itself on privacy"))
+        if self.rho_spent > self.rho_cap or self.epsilon_spent > self.epsilon:
+            raise ConfigError(problem("the statement spends more than its cap"))
+        if self.rho_spent < self._priced() * (1.0 - _TOLERANCE):
+            raise ConfigError(problem("the statement's events cost more than it says"))
+        self._check_conversion()
+
+    def _check_conversion(self) -> None:
+        if self.epsilon == math.inf:
+            return
+        best = zcdp.rho_to_epsilon(self.rho_cap, self.delta)
+        spent = zcdp.rho_to_epsilon(self.rho_spent, self.delta)
+        slack = 1.0 + _TOLERANCE
+        if best > self.epsilon * slack or spent > self.epsilon_spent * slack:
+            raise ConfigError(problem("the statement's rho does not fit its epsilon"))
+        if self.delta_spent > self.delta:
+            raise ConfigError(problem("the statement spends more than its delta"))
+
+    def _priced(self) -> float:
+        return math.fsum(event.rho for event in self.events)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the result may be called differentially private."""
+        return self.private
+
+    @property
+    def delta_spent(self) -> float:
+        """Delta that events spent beside the conversion (discovery of categories)."""
+        return math.fsum(event.delta for event in self.events)
+
+    def spent_by_stage(self) -> dict[str, float]:
+        """Rho by stage, in the order in which the stages began."""
+        return by_stage(self.events)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statement as plain JSON values, infinity as the text ``inf``."""
+        body = {f.name: ev.to_json(getattr(self, f.name)) for f in fields(self)}
+        body["events"] = [event.to_dict() for event in self.events]
+        body["assumptions"] = list(self.assumptions)
+        return {"format": FORMAT, "version": VERSION, **body}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Statement:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: another format or version, or a statement that is impossible.
+        """
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise ConfigError(problem("this is not a fairveil statement"))
+        if data.get("version") != VERSION:
+            raise ConfigError(
+                problem("the statement's version is unknown", try_=f"version {VERSION}")
+            )
+        body = {k: v for k, v in data.items() if k not in ("format", "version")}
+        numbers = ("epsilon", "delta", "epsilon_spent", "rho_cap", "rho_spent")
+        body.update({k: ev.from_json(body[k]) for k in numbers if k in body})
+        for name in ("events", "assumptions"):
+            if not isinstance(body.get(name), (list, tuple)):
+                raise ConfigError(problem(f"the statement's {name} must be a list"))
+        body["events"] = tuple(ev.from_dict(item) for item in body["events"])
+        try:
+            return cls(**body)
+        except TypeError:
+            raise ConfigError(problem("the statement has other fields")) from None
+
+    def __str__(self) -> str:
+        return "\n".join((*self._head(), "", *self._table(), "", *self._foot()))
+
+    def _head(self) -> list[str]:
+        target = f"epsilon = {_up(self.epsilon)}, delta = {_up(self.delta)}"
+        spent = f"epsilon = {_up(self.epsilon_spent)} at this delta"
+        first = (
+            f"Differentially private: {target}."
+            if self.private
+            else f"NOT PRIVATE: {self.not_private_reason}"
+        )
+        lines = [first]
+        if not self.private:
+            lines.append(f"Target: {target} (not reached).")
+        rows = "row" if self.max_rows_per_unit == 1 else "rows"
+        unit = f"{self.unit}, at most {self.max_rows_per_unit} {rows} each"
+        return [
+            *lines,
+            f"Spent:  {spent}; rho = {_up(self.rho_spent)} of {_up(self.rho_cap)}.",
+            f"Unit:   {unit}; neighbours: {self.neighbours}.",
+        ]
+
+    def _table(self) -> list[str]:
+        stages = self.spent_by_stage()
+        width = max([len("stage"), *map(len, stages)])
+        lines = [f"{'stage':<{width}}  {'rho':>10}  {'of cap':>8}"]
+        for stage, rho in stages.items():
+            lines.append(
+                f"{stage:<{width}}  {_up(rho):>10}  {_percent(rho, self.rho_cap):>8}"
+            )
+        return lines
+
+    def _foot(self) -> list[str]:
+        lines = [f"Assumes: {sentence}." for sentence in self.assumptions]
+        lines += [f"Public:  {key}: {value}" for key, value in self.provenance.items()]
+        lines += [f"Fair:    {key}: {value}" for key, value in self.fairness.items()]
+        return lines
+
+
+def by_stage(events: tuple[ev.Event, ...]) -> dict[str, float]:
+    """Rho by stage, in the order in which the stages began."""
+    stages = dict.fromkeys(event.stage for event in events)
+    return {
+        stage: math.fsum(event.rho for event in events if event.stage == stage)
+        for stage in stages
+    }
+
+
+def _up(value: float) -> str:
+    return f"{zcdp.round_up(value):.4g}"
+
+
+def _percent(part: float, whole: float) -> str:
+    if not math.isfinite(part) or not math.isfinite(whole):
+        return "-"
+    return f"{zcdp.round_up(100.0 * part / whole, 3):.3g} %"
+
+
+def _plain(value: Any, name: str) -> Any:
+    # Plain JSON values only, so that a round trip gives back the same statement.
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, name) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, name) for item in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float) and value == value and value != -math.inf:  # noqa: PLR0124
+        return ev.to_json(float(value))
+    raise ConfigError(problem(f"{name} must hold plain JSON values"))

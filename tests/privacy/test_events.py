@@ -1,0 +1,105 @@
+import dataclasses
+import json
+import math
+
+import pytest
+
+from fairveil.errors import ConfigError
+from fairveil.privacy import events as ev
+
+EXAMPLES = [
+    ev.Gaussian(
+        stage="vae", what="steps", sensitivity=1.5, noise_stddev=30.0, count=300
+    ),
+    ev.Gaussian(
+        stage="count", what="rows", sensitivity=1.0, noise_stddev=9.0, discrete=True
+    ),
+    ev.Gaussian(stage="vae", what="no noise", sensitivity=1.0, noise_stddev=0.0),
+    ev.Exponential(stage="select", what="pairs", sensitivity=2.0, e=0.1, count=20),
+    ev.Exponential(stage="select", what="best", sensitivity=2.0, e=math.inf),
+    ev.Thresholding(
+        stage="schema",
+        what="job",
+        sensitivity=1.0,
+        noise_stddev=40.0,
+        threshold=200.0,
+        delta=1e-7,
+    ),
+    ev.NonPrivate(stage="inf", what="inf"),
+]
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: e.label)
+def test_json_both_ways(event):
+    text = json.dumps(event.to_dict(), allow_nan=False)
+    assert ev.from_dict(json.loads(text)) == event
+
+
+def test_costs():
+    rhos = [event.rho for event in EXAMPLES]
+    assert rhos[0] == pytest.approx(300 * 1.5**2 / (2 * 30.0**2))
+    assert rhos[1] == pytest.approx(1 / 162)
+    assert rhos[2] == math.inf
+    assert rhos[3] == pytest.approx(20 * 0.01 / 8)
+    assert rhos[4] == math.inf
+    assert rhos[5] == pytest.approx(1 / 3200)
+    assert rhos[6] == math.inf
+    assert [event.delta for event in EXAMPLES] == [0, 0, 0, 0, 0, 1e-7, 0]
+
+
+def test_labels():
+    assert EXAMPLES[0].label == "vae/steps"
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: e.label)
+def test_events_are_frozen_and_named_by_keyword(event):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        event.stage = "other"
+    with pytest.raises(TypeError):
+        type(event)(*dataclasses.astuple(event))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "laplace"},
+        {"kind": None},
+        {"kind": ["gaussian"]},
+        {"noise_stddev": -1.0},
+        {"noise_stddev": "much"},
+        {"sensitivity": 0.0},
+        {"sensitivity": "inf"},
+        {"count": 0},
+        {"count": 1.5},
+        {"count": "inf"},
+        {"discrete": "yes"},
+        {"stage": ""},
+        {"what": 3},
+        {"rho": 0.0},
+    ],
+    ids=str,
+)
+def test_json_that_is_no_event_is_refused(change):
+    with pytest.raises(ConfigError):
+        ev.from_dict({**EXAMPLES[0].to_dict(), **change})
+
+
+def test_json_without_a_field_or_a_mapping_is_refused():
+    data = EXAMPLES[0].to_dict()
+    del data["sensitivity"]
+    with pytest.raises(ConfigError, match="fields"):
+        ev.from_dict(data)
+    with pytest.raises(ConfigError, match="kind"):
+        ev.from_dict([1])
+
+
+@pytest.mark.parametrize("change", [{"delta": 1.5}, {"threshold": math.inf}])
+def test_impossible_thresholds_are_refused(change):
+    with pytest.raises(ConfigError):
+        dataclasses.replace(EXAMPLES[5], **change)
+
+
+@pytest.mark.parametrize("change", [{"e": 0.0}, {"sensitivity": -1.0}])
+def test_impossible_choices_are_refused(change):
+    with pytest.raises(ConfigError):
+        dataclasses.replace(EXAMPLES[3], **change)
