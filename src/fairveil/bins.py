@@ -1,0 +1,174 @@
+"""Intervals of a numeric column: a public fine grid, and its merging by noisy counts.
+
+Pure functions. ``public_grid`` depends on schema facts only (public). ``merge`` turns a
+grid and counts that already carry noise into at most ``most`` bins; since it sees noisy
+counts only, its result is as public as they are. The ends of the merged bins are DP
+quantiles: read off a noisy histogram on a public grid.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fairveil._types import Floats
+from fairveil.schema import Column
+
+GRID_CELLS = 128  # integer columns up to this range get a cell per value
+_LINEAR_EDGES = 64
+_LOG_EDGES = 64
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Closed intervals ``[lows[i], highs[i]]`` in rising order, without overlap.
+
+    Attributes:
+        lows, highs: ends, shape ``(bins,)``; equal ends mean a single value.
+        step: distance of neighbouring values (1 for integers); 0 for a continuum.
+    """
+
+    lows: Floats
+    highs: Floats
+    step: float
+
+    def __len__(self) -> int:
+        return len(self.lows)
+
+    def assign(self, values: Floats) -> np.ndarray:
+        """Bin of each value, shape ``(n,)``; values outside go to the end bins."""
+        found = np.searchsorted(self.lows, values, side="right") - 1
+        return np.clip(found, 0, len(self) - 1).astype(np.int32)
+
+    def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
+        """A value for each bin, uniform over the bin's values.
+
+        A continuous bin is rounded to the shortest decimals that stay inside the bin's
+        scale by the codec, not here.
+        """
+        low, high = self.lows[bins], self.highs[bins]
+        if self.step == 0:
+            return low + (high - low) * rng.random(len(bins))
+        width = np.rint((high - low) / self.step).astype(np.int64) + 1
+        return low + self.step * np.floor(rng.random(len(bins)) * width)
+
+
+def public_grid(column: Column) -> Bins:
+    """The finest intervals that a numeric column is counted on, from its schema alone.
+
+    One cell a value where the range has at most ``GRID_CELLS`` values; otherwise the
+    union of evenly spaced and of logarithmic edges (both signs), with zero and each
+    declared special value in a cell of its own.
+    """
+    lower, upper = _bounds(column)
+    step = 0.0 if column.decimals is None else 10.0**-column.decimals
+    if step and (upper - lower) / step < GRID_CELLS:
+        count = round((upper - lower) / step) + 1
+        values = _round(lower + step * np.arange(count), column.decimals)
+        return Bins(values, values.copy(), step)
+    singles = sorted({v for v in (0.0, *column.special) if lower <= v <= upper})
+    edges: Floats = np.r_[_linear(lower, upper), _logarithmic(lower, upper, step)]
+    return _cells(_round(edges, column.decimals), singles, (lower, upper, step))
+
+
+def merge(
+    grid: Bins, noisy: Floats, *, most: int, noise_stddev: float
+) -> tuple[Bins, np.ndarray]:
+    """Merge neighbouring cells until each bin's mass stands out of the noise.
+
+    A cell whose noisy mass reaches the mass aimed at for a bin stays alone (a heavy
+    single value); the others are joined from the left.
+
+    Args:
+        grid: the public cells.
+        noisy: counts of the cells that already carry noise, shape ``(len(grid),)``.
+        most: number of bins at most.
+        noise_stddev: standard deviation of the noise in one cell.
+
+    Returns:
+        The bins, and the bin of each cell, shape ``(len(grid),)``.
+    """
+    target = _target(noisy, most, noise_stddev)
+    labels = np.zeros(len(grid), dtype=np.int32)
+    label, mass, fresh = 0, 0.0, True
+    for cell, count in enumerate(noisy):
+        if not fresh and (count >= target or mass >= target):
+            label, mass = label + 1, 0.0
+        labels[cell] = label
+        mass, fresh = mass + count, False
+    labels = _fold(labels, noisy, most)
+    starts = np.flatnonzero(np.r_[True, np.diff(labels) > 0])
+    ends = np.r_[starts[1:] - 1, len(grid) - 1]
+    return Bins(grid.lows[starts], grid.highs[ends], grid.step), labels
+
+
+def _target(noisy: Floats, most: int, noise_stddev: float) -> float:
+    heavy = np.zeros(len(noisy), dtype=bool)
+    total = max(float(noisy.sum()), 1.0)
+    target = total / most
+    for _ in range(most):
+        light = max(float(noisy[~heavy].sum()), 0.0)
+        slots = max(most - 2 * int(heavy.sum()), most // 4, 1)
+        target = max(light / slots, 4.0 * noise_stddev, 1.0)
+        now = noisy >= target
+        if (now == heavy).all():
+            break
+        heavy = now
+    return target
+
+
+def _fold(labels: np.ndarray, noisy: Floats, most: int) -> np.ndarray:
+    """Join the two lightest neighbouring bins until at most ``most`` are left."""
+    mass = np.bincount(labels, weights=noisy)
+    while len(mass) > most:
+        pair = int(np.argmin(mass[:-1] + mass[1:]))
+        labels = np.where(labels > pair, labels - 1, labels).astype(np.int32)
+        mass = np.bincount(labels, weights=noisy)
+    return labels
+
+
+def _bounds(column: Column) -> tuple[float, float]:
+    if column.lower is None or column.upper is None:  # the schema forbids it
+        raise TypeError(column.name)
+    return column.lower, column.upper
+
+
+def _linear(lower: float, upper: float) -> Floats:
+    return np.linspace(lower, upper, _LINEAR_EDGES + 1)
+
+
+def _logarithmic(lower: float, upper: float, step: float) -> Floats:
+    """Edges of even ratio on both sides of zero, where the range spans decades."""
+    largest = max(abs(lower), abs(upper))
+    smallest = max(step, largest * 1e-6)
+    if largest <= 10 * smallest:
+        return np.empty(0)
+    sizes = np.geomspace(smallest, largest, _LOG_EDGES)
+    both = np.concatenate([-sizes, sizes])
+    return both[(both > lower) & (both < upper)]
+
+
+def _cells(edges: Floats, singles: list[float], frame: tuple) -> Bins:
+    """Half-open intervals between edges, cut around the single values."""
+    lower, upper, step = frame
+
+    def after(value: float) -> float:
+        return value + step if step else math.nextafter(value, math.inf)
+
+    starts = {lower, *edges[(edges > lower) & (edges <= upper)].tolist(), *singles}
+    starts |= {after(v) for v in singles if after(v) <= upper}
+    lows = np.array(sorted(starts))
+    if step:
+        lows = lows[np.r_[True, np.diff(lows) > step / 2]]
+        highs = np.r_[lows[1:] - step, upper]
+    else:
+        highs = np.r_[np.nextafter(lows[1:], -math.inf), upper]
+    alone = np.isin(lows, singles)
+    return Bins(lows, np.where(alone, lows, np.maximum(highs, lows)), step)
+
+
+def _round(values: np.ndarray, decimals: int | None) -> Floats:
+    exact = np.asarray(values, dtype=np.float64)
+    return exact if decimals is None else exact.round(decimals)

@@ -1,0 +1,257 @@
+"""Table to matrix of codes and back, from the schema alone.
+
+Pure: nothing is learnt here. ``encode`` maps a value that the schema does not know by
+fixed rules (to ``other``, to missing, to the nearest bound), so a row never makes it
+fail or adapt. Only ``private/`` and ``evaluate/`` call ``encode`` on real rows;
+``decode`` turns released codes into a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from fairveil._types import Codes, Floats
+from fairveil.bins import Bins, public_grid
+from fairveil.errors import SchemaError, problem
+from fairveil.schema import Column, Schema
+
+_FLAT_SHARE = 0.2  # of a bin's mass, for its cells that drown in the noise
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Measured bins, and how values lie inside them by the released fine counts.
+
+    Attributes:
+        bins: the merged bins.
+        grid: the fine cells they were merged from.
+        label: bin of each cell, shape ``(cells,)``.
+        mass: noisy mass of each cell, zero where it does not stand out of the noise.
+    """
+
+    bins: Bins
+    grid: Bins
+    label: np.ndarray
+    mass: Floats
+
+    def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
+        """A value for each bin: a cell by its mass, then uniform in the cell."""
+        out = self.bins.draw(bins, rng)
+        for b in np.unique(bins):
+            cells = np.flatnonzero(self.label == b)
+            mass = self.mass[cells]
+            if len(cells) == 1 or mass.sum() <= 0:
+                continue
+            rows = np.flatnonzero(bins == b)
+            picks = rng.choice(cells, len(rows), p=self._shares(cells, mass))
+            out[rows] = self.grid.draw(picks, rng)
+        return out
+
+    def _shares(self, cells: np.ndarray, mass: Floats) -> Floats:
+        """Mass of the cells; those within the noise share a little by their width."""
+        width = self.grid.highs[cells] - self.grid.lows[cells] + self.grid.step
+        floor = _FLAT_SHARE * mass.sum() * width / max(width.sum(), 1e-300)
+        shares = np.where(mass > 0, mass, floor)
+        return shares / shares.sum()
+
+
+@dataclass(frozen=True)
+class ColumnCodec:
+    """One column's cells: its categories or bins, then a code for missing if nullable.
+
+    Attributes:
+        column: the public facts.
+        bins: intervals of a numeric column; None otherwise.
+        inside: how values lie in measured bins; None before they are measured.
+    """
+
+    column: Column
+    bins: Bins | None = None
+    inside: Inside | None = None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Categories in code order (empty for a numeric column)."""
+        if self.column.kind == "boolean":
+            return (False, True)
+        return self.column.categories
+
+    @property
+    def regular(self) -> int:
+        """Number of codes that are not missing."""
+        return len(self.values) if self.bins is None else len(self.bins)
+
+    @property
+    def size(self) -> int:
+        """Number of codes, missing included."""
+        return self.regular + int(self.column.nullable)
+
+    def encode(self, series: nw.Series[Any]) -> np.ndarray:
+        """Codes of one column, shape ``(n,)``, int32."""
+        if self.bins is not None:
+            return self._encode_numbers(_numbers(series))
+        return self._encode_labels(series.to_list())
+
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> list[Any]:
+        """Values of one column; missing as None, numbers drawn inside their bin."""
+        missing = codes >= self.regular
+        if self.bins is None:
+            lookup = [*self.values, None]
+            return [lookup[c] for c in np.where(missing, self.regular, codes)]
+        source = self.inside or self.bins
+        drawn = source.draw(np.where(missing, 0, codes), rng)
+        values = self._rounded(drawn)
+        return [None if m else v for v, m in zip(values, missing, strict=True)]
+
+    @cached_property
+    def _lookup(self) -> dict[Any, int]:
+        exact: dict[Any, int] = {v: i for i, v in enumerate(self.values)}
+        as_text = {str(v): i for i, v in enumerate(self.values)}
+        if self.column.kind == "boolean":
+            as_text |= {"false": 0, "true": 1, "0": 0, "1": 1}
+        return as_text | exact
+
+    def _unknown(self) -> int:
+        if self.column.other is not None:
+            return self.values.index(self.column.other)
+        return self.regular if self.column.nullable else 0
+
+    def _encode_labels(self, labels: list[Any]) -> np.ndarray:
+        lookup, unknown = self._lookup, self._unknown()
+        missing = self.regular if self.column.nullable else unknown
+
+        def code(label: Any) -> int:
+            if label is None or label != label:  # noqa: PLR0124  (not-a-number)
+                return missing
+            found = lookup.get(label)
+            return lookup.get(str(label), unknown) if found is None else found
+
+        return np.fromiter(map(code, labels), dtype=np.int32, count=len(labels))
+
+    def _encode_numbers(self, values: Floats) -> np.ndarray:
+        if self.bins is None:
+            raise TypeError(self.column.name)
+        missing = np.isnan(values)
+        lower = float(self.column.lower or 0.0)
+        decimals = self.column.decimals
+        if decimals is not None:
+            values = np.round(values, decimals)
+        codes = self.bins.assign(np.where(missing, lower, values))
+        fallback = self.regular if self.column.nullable else 0
+        return np.where(missing, fallback, codes).astype(np.int32)
+
+    def _rounded(self, drawn: Floats) -> list[Any]:
+        decimals = self.column.decimals
+        if decimals is None:
+            return [float(f"{v:.6g}") for v in drawn]
+        if decimals == 0:
+            return [int(v) for v in np.rint(drawn)]
+        return np.round(drawn, decimals).tolist()
+
+
+@dataclass(frozen=True)
+class Codec:
+    """All columns of a table, in order.
+
+    ``Codec.on_grid(schema)`` uses the public grid of numeric columns; after the bins
+    are measured, ``with_bins`` gives the codec that everything later uses.
+    """
+
+    columns: tuple[ColumnCodec, ...]
+
+    @classmethod
+    def on_grid(cls, schema: Schema) -> Codec:
+        """The codec on the schema's public grids."""
+        return cls(tuple(_on_grid(column) for column in schema.columns))
+
+    def with_bins(self, inside: Mapping[str, Inside]) -> Codec:
+        """The same codec with measured bins for the named numeric columns."""
+
+        def measured(codec: ColumnCodec) -> ColumnCodec:
+            found = inside.get(codec.column.name)
+            if found is None:
+                return codec
+            return ColumnCodec(codec.column, found.bins, found)
+
+        return Codec(tuple(measured(c) for c in self.columns))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(c.column.name for c in self.columns)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of codes of each column."""
+        return tuple(c.size for c in self.columns)
+
+    @property
+    def schema(self) -> Schema:
+        """The public facts of these columns."""
+        return Schema(columns=tuple(c.column for c in self.columns))
+
+    def index(self, name: str) -> int:
+        """Position of a column."""
+        return self.names.index(name)
+
+    def encode(self, table: nw.DataFrame[Any]) -> Codes:
+        """Codes of a table, shape ``(n, columns)``.
+
+        Raises:
+            SchemaError: a column of the schema is not in the table (names only).
+        """
+        missing = [n for n in self.names if n not in table.columns]
+        if missing:
+            raise SchemaError(
+                problem("the table lacks columns of the schema", got=", ".join(missing))
+            )
+        out = np.empty((len(table), len(self.columns)), dtype=np.int32)
+        for j, codec in enumerate(self.columns):
+            out[:, j] = codec.encode(table[codec.column.name])
+        return out
+
+    def decode(self, codes: Codes, rng: np.random.Generator) -> dict[str, list[Any]]:
+        """Values by column name; see ``ColumnCodec.decode``."""
+        return {
+            c.column.name: c.decode(codes[:, j], rng)
+            for j, c in enumerate(self.columns)
+        }
+
+
+def recode(codes: Codes, labels: Sequence[np.ndarray | None]) -> Codes:
+    """Apply a map of old to new codes column by column; None leaves a column.
+
+    Codes behind the map's end (missing) move behind the new codes.
+    """
+    out = codes.copy()
+    for j, label in enumerate(labels):
+        if label is not None:
+            with_missing = np.r_[label, label.max() + 1]
+            out[:, j] = with_missing[codes[:, j]]
+    return out
+
+
+def _on_grid(column: Column) -> ColumnCodec:
+    if column.kind == "numeric":
+        return ColumnCodec(column, public_grid(column))
+    return ColumnCodec(column)
+
+
+def _numbers(series: nw.Series[Any]) -> Floats:
+    if series.dtype.is_numeric():
+        values = series.cast(nw.Float64).to_numpy()
+        return np.asarray(values, dtype=np.float64)
+    return np.array([_number(v) for v in series.to_list()], dtype=np.float64)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,1 @@
+"""Networks and losses: pure functions of arrays and keys; no files, no budget."""

@@ -1,0 +1,106 @@
+"""Columns side by side in one wide array: one-hot rows and a softmax per column.
+
+Pure functions; sizes are public (they come from the schema and released bins).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_LOGIT_BOUND = 20.0  # keeps one shift for all columns safe in float32
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Spans of the columns in a wide array.
+
+    Attributes:
+        sizes: number of codes of each column.
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Length of a wide row."""
+        return sum(self.sizes)
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """First position of each column, shape ``(columns,)``."""
+        return np.r_[0, np.cumsum(self.sizes)[:-1]].astype(np.int32)
+
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """One-hot map from position to column, shape ``(width, columns)``."""
+        return np.eye(len(self.sizes), dtype=np.float32).repeat(self.sizes, axis=0)
+
+    def span(self, column: int) -> slice:
+        """Positions of one column."""
+        start = int(self.offsets[column])
+        return slice(start, start + self.sizes[column])
+
+    def mask(self, columns: tuple[int, ...]) -> np.ndarray:
+        """1 at the positions of these columns, 0 elsewhere, shape ``(width,)``."""
+        out = np.zeros(self.width, dtype=np.float32)
+        for column in columns:
+            out[self.span(column)] = 1.0
+        return out
+
+    def one_hot(self, codes: jax.Array) -> jax.Array:
+        """Wide rows (n, width) of codes (n, columns)."""
+        n = codes.shape[0]
+        at = codes + jnp.asarray(self.offsets)
+        rows = jnp.arange(n)[:, None]
+        return jnp.zeros((n, self.width), jnp.float32).at[rows, at].set(1.0)
+
+    def codes(self, rows: jax.Array, columns: tuple[int, ...]) -> jax.Array:
+        """Codes (n, len(columns)) of the largest entries of these columns."""
+        picks = [rows[:, self.span(j)].argmax(1) for j in columns]
+        return jnp.stack(picks, axis=1).astype(jnp.int32)
+
+    def log_softmax(self, logits: jax.Array) -> jax.Array:
+        """Log-probabilities, normalised within each column; (n, width)."""
+        bounded = _LOGIT_BOUND * jnp.tanh(logits / _LOGIT_BOUND)
+        owner = jnp.asarray(self.owner)
+        sums = jnp.exp(bounded - _LOGIT_BOUND) @ owner  # (n, columns)
+        return bounded - _LOGIT_BOUND - jnp.log(sums + 1e-30) @ owner.T
+
+    def sample(self, key: jax.Array, log_probs: jax.Array) -> jax.Array:
+        """Codes (n, columns) drawn from each column's softmax by its inverse cdf."""
+        ranks = jnp.arange(len(self.sizes), dtype=jnp.float32)
+        uniform = jax.random.uniform(key, (log_probs.shape[0], len(self.sizes)))
+        # every column sums to 1, so column j's cdf runs from j to j + 1
+        below = jnp.cumsum(jnp.exp(log_probs), axis=1)
+        reached = below <= (uniform + ranks) @ jnp.asarray(self.owner).T
+        codes = reached.astype(jnp.float32) @ jnp.asarray(self.owner)
+        return jnp.minimum(codes, jnp.asarray(self.sizes) - 1.0).astype(jnp.int32)
+
+    def relax(
+        self, key: jax.Array, log_probs: jax.Array, temperature: float
+    ) -> jax.Array:
+        """Gumbel-softmax rows (n, width): hard one-hot forward, soft backward.
+
+        Source: Jang, Gu, Poole 2017 (straight-through estimator).
+        """
+        noisy = (log_probs + jax.random.gumbel(key, log_probs.shape)) / temperature
+        owner = jnp.asarray(self.owner)
+        shift = self._column_max(noisy)
+        scaled = jnp.exp(noisy - shift)
+        soft = scaled / (scaled @ owner @ owner.T)
+        hard = (noisy >= shift).astype(jnp.float32)
+        return soft + jax.lax.stop_gradient(hard - soft)
+
+    def _column_max(self, x: jax.Array) -> jax.Array:
+        parts = [
+            jnp.broadcast_to(
+                x[:, self.span(j)].max(1, keepdims=True), (x.shape[0], size)
+            )
+            for j, size in enumerate(self.sizes)
+        ]
+        return jax.lax.stop_gradient(jnp.concatenate(parts, axis=1))

@@ -1,0 +1,125 @@
+"""Linear layers with taps: additive zeros whose gradient is the layer's error signal.
+
+Pure functions on pytrees of arrays; keys are required. A tap stands behind every linear
+layer, so one backward pass to the taps gives, example by example, all that the gradient
+of the layer's weights is made of. ``ghost_clip`` builds the clipped *sum* of gradients
+from it without ever storing a gradient of a single example (Goodfellow 2015, "Efficient
+per-example gradient computations"; Li et al. 2022, ghost clipping).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+Array: TypeAlias = jax.Array
+Layer: TypeAlias = dict[str, Array]  # {"w": (n_in, n_out), "b": (n_out,)}
+Layers: TypeAlias = dict[str, Layer]
+Taps: TypeAlias = dict[str, Array]  # layer name -> (batch, n_out)
+# (params, taps, batch) -> per-example losses (batch,), inputs of each layer
+TappedLoss: TypeAlias = Callable[..., tuple[Array, dict[str, Array]]]
+
+_CLIP_MARGIN = 1e-6  # float32 rounding never lifts a clipped norm above the bound
+
+
+def linear_init(key: Array, n_in: int, n_out: int, *, scale: float = 1.0) -> Layer:
+    """Weights of variance ``scale^2 / n_in`` and zero biases."""
+    w = jax.random.normal(key, (n_in, n_out)) * (scale / jnp.sqrt(n_in))
+    return {"w": w, "b": jnp.zeros(n_out)}
+
+
+def mlp_init(key: Array, sizes: Sequence[int], *, prefix: str) -> Layers:
+    """Layers ``prefix0``, ``prefix1``, ... between the given sizes."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    pairs = itertools.pairwise(sizes)
+    return {
+        f"{prefix}{i}": linear_init(k, a, b)
+        for i, (k, (a, b)) in enumerate(zip(keys, pairs, strict=True))
+    }
+
+
+def linear(layer: Layer, x: Array) -> Array:
+    """``x @ w + b``; x is (..., n_in)."""
+    return x @ layer["w"] + layer["b"]
+
+
+def mlp(
+    layers: Layers,
+    x: Array,
+    *,
+    prefix: str,
+    activation: Callable[[Array], Array],
+    apply: Callable[[str, Array], Array] | None = None,
+) -> Array:
+    """Run the layers ``prefix0``, ``prefix1``, ... with an activation in between.
+
+    Args:
+        layers: parameters, other prefixes may stand beside.
+        x: input (n, n_in).
+        prefix: of the layers' names.
+        activation: between layers; none behind the last.
+        apply: how a named layer acts; None: ``linear``.
+    """
+    act = apply or (lambda name, value: linear(layers[name], value))
+    depth = sum(name.startswith(prefix) for name in layers)
+    for i in range(depth):
+        x = act(f"{prefix}{i}", x)
+        x = activation(x) if i + 1 < depth else x
+    return x
+
+
+def leaky(x: Array) -> Array:
+    """The critics' activation: a leaky rectifier of slope .2."""
+    return jax.nn.leaky_relu(x, 0.2)
+
+
+def zero_taps(layers: Layers, batch: int) -> Taps:
+    """A tap of zeros for each layer."""
+    return {name: jnp.zeros((batch, p["b"].shape[0])) for name, p in layers.items()}
+
+
+def ghost_clip(
+    loss: TappedLoss, layers: Layers, batch: tuple[Array, ...], *, l2_clip_norm: float
+) -> tuple[Layers, Array]:
+    """Sum over the batch of per-example gradients, each clipped to ``l2_clip_norm``.
+
+    Guarantees: an example whose gradient is not a number contributes zero; the norm of
+    every contribution is at most ``l2_clip_norm (1 - 1e-6)``; ``l2_clip_norm = inf``
+    gives the plain sum. Exact for a loss in which each layer is used once an example.
+
+    Args:
+        loss: maps (layers, taps, *batch) to losses (n,) and inputs of each layer.
+        layers: parameters.
+        batch: arrays with n examples first.
+        l2_clip_norm: bound on each example's gradient norm over all layers.
+
+    Returns:
+        The clipped sum, shaped as ``layers``, and the norms before clipping, (n,).
+    """
+    n = batch[0].shape[0]
+
+    def total(taps: Taps) -> tuple[Array, dict[str, Array]]:
+        losses, inputs = loss(layers, taps, *batch)
+        return losses.sum(), inputs
+
+    deltas, inputs = jax.grad(total, has_aux=True)(zero_taps(layers, n))
+    norms = jnp.sqrt(sum(_squared(inputs[k], deltas[k]) for k in layers))
+    ok = jnp.isfinite(norms)
+    bound = l2_clip_norm * (1.0 - _CLIP_MARGIN)
+    factors = jnp.where(ok, jnp.minimum(1.0, bound / jnp.maximum(norms, 1e-30)), 0.0)
+    return {k: _weighted(inputs[k], deltas[k], factors, ok) for k in layers}, norms
+
+
+def _squared(x: Array, delta: Array) -> Array:
+    """Squared norm of each example's gradient of one layer (weights and bias)."""
+    return (1.0 + jnp.sum(x * x, -1)) * jnp.sum(delta * delta, -1)
+
+
+def _weighted(x: Array, delta: Array, factors: Array, ok: Array) -> Layer:
+    # zero times not-a-number is not a number, so bad examples are cut out first
+    clean = jnp.where(ok[:, None], delta, 0.0) * factors[:, None]
+    return {"w": jnp.where(ok[:, None], x, 0.0).T @ clean, "b": clean.sum(0)}

@@ -1,0 +1,103 @@
+"""Data frames at the door: pandas in, pandas out, through narwhals.
+
+Secret: the frame that comes in; nothing here looks at its values. Public: names, dtypes
+and the frame that goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from fairveil.errors import TableError, UnsupportedError, problem
+from fairveil.schema import Column, Schema
+
+_PANDAS_MAJOR = int(pd.__version__.split(".", maxsplit=1)[0])
+
+
+def open_frame(frame: Any) -> nw.DataFrame[Any]:
+    """A narwhals view of a frame.
+
+    Raises:
+        TableError: not a frame, or a frame without columns or with a name twice.
+        UnsupportedError: a frame of another library than pandas, for now.
+    """
+    try:
+        table = nw.from_native(frame, eager_only=True)
+    except TypeError:
+        raise TableError(
+            problem("this is not a data frame", got=type(frame).__name__)
+        ) from None
+    except ValueError:  # narwhals refuses repeated column names
+        raise TableError(problem("the table's column names are not unique")) from None
+    if not table.implementation.is_pandas():
+        raise UnsupportedError(
+            problem(
+                "only pandas frames are read so far",
+                got=str(table.implementation),
+                try_="frame.to_pandas()",
+            )
+        )
+    names = table.columns
+    if not names:
+        raise TableError(problem("the table has no columns"))
+    if any(not isinstance(name, str) for name in names):
+        raise TableError(
+            problem("column names must be text", try_="df.columns.astype(str)")
+        )
+    return table
+
+
+def check_columns(
+    table: nw.DataFrame[Any], schema: Schema, *, unit: str | None
+) -> None:
+    """Raise ``TableError`` unless table and schema name the same columns.
+
+    The unit column may stand in the table beside them.
+    """
+    have, want = set(table.columns), set(schema.names)
+    if unit is not None and unit not in have:
+        raise TableError(problem("the table lacks the unit column", got=unit))
+    missing = [name for name in schema.names if name not in have]
+    extra = [name for name in table.columns if name not in want and name != unit]
+    if missing:
+        raise TableError(
+            problem(
+                "the table lacks columns of the schema",
+                got=", ".join(missing),
+                try_="schema.drop([...])",
+            )
+        )
+    if extra:
+        raise TableError(
+            problem(
+                "the schema does not describe columns of the table",
+                got=", ".join(extra),
+                try_="adding them to the schema, or dropping them from the table",
+            )
+        )
+
+
+def to_frame(values: Mapping[str, list[Any]], schema: Schema) -> pd.DataFrame:
+    """Values by column as a frame with the schema's columns, order and dtypes."""
+    return pd.DataFrame(
+        {column.name: _series(values[column.name], column) for column in schema.columns}
+    )
+
+
+def _series(values: list[Any], column: Column) -> pd.Series:
+    dtype = column.dtype
+    if dtype == "category":
+        levels = list(column.categories) or None
+        return pd.Series(pd.Categorical(values, categories=levels))
+    if dtype == "str" and _PANDAS_MAJOR < 3:  # noqa: PLR2004
+        dtype = "object"
+    if dtype.startswith(("int", "uint")) and any(v is None for v in values):
+        dtype = dtype.replace("i", "I", 1).replace("u", "U", 1)
+    try:
+        return pd.Series(values, dtype=dtype)
+    except (TypeError, ValueError):  # a dtype this pandas does not know
+        return pd.Series(values, dtype="object")
