@@ -1,0 +1,87 @@
+"""The trained generator: fresh guides from the prior, codes of rows out.
+
+Sees released parameters only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fairveil._types import Codes, Params
+from fairveil.nn import vae, wgan
+from fairveil.nn.layers import Array
+from fairveil.nn.mixture import draw
+from fairveil.post.teacher import Teacher
+
+BATCH = 16_384  # rows drawn at a time
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained generator and the teacher whose latents guide it.
+
+    Attributes:
+        layers: generator parameters.
+        shape: sizes.
+        teacher: gives the guide, and the sensitive columns where they are anchored.
+        anchored: positions of columns that keep the guiding teacher draw's value.
+    """
+
+    layers: Params
+    shape: wgan.GanShape
+    teacher: Teacher
+    anchored: tuple[int, ...] = ()
+
+    def batch(self, key: Array, n: int) -> Array:
+        """Codes (n, columns) of fresh guides, every column drawn from its softmax."""
+        guide_key, cell_key = jax.random.split(key)
+        latents, guide = draw_guide(self.teacher, self.shape, guide_key, n)
+        log_probs = self.log_probs(self.layers, latents, guide)
+        return self.shape.blocks.sample(cell_key, log_probs)
+
+    def log_probs(self, layers: Params, latents: Array, guide: Array) -> Array:
+        """Log-probabilities (n, width); anchored columns are the teacher's."""
+        own = wgan.generate(layers, self.shape, guide)
+        if not self.anchored:
+            return own
+        taught = vae.decode(self.teacher.layers, self.teacher.shape, latents)
+        anchor = jnp.asarray(self.shape.blocks.mask(self.anchored)) > 0
+        return jnp.where(anchor, taught, own)
+
+
+def draw_guide(
+    teacher: Teacher, shape: wgan.GanShape, key: Array, n: int
+) -> tuple[Array, Array]:
+    """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
+    prior_key, noise_key = jax.random.split(key)
+    latents, clusters = draw(teacher.mixture, prior_key, n)
+    noise = jax.random.normal(noise_key, (n, shape.noise))
+    return latents, wgan.make_guide(shape, latents, clusters, noise)
+
+
+class RowSource:
+    """Fresh rows of a generator or a teacher, compiled once.
+
+    Args:
+        model: anything with ``batch(key, n) -> codes``.
+        seed: 32-bit seed of all its draws.
+    """
+
+    def __init__(self, model: Generator | Teacher, seed: int) -> None:
+        self._step = jax.jit(lambda key: model.batch(key, BATCH))
+        self._key = jax.random.key(seed)
+        self._drawn = 0
+
+    def next(self) -> Codes:
+        """The next ``BATCH`` rows (BATCH, columns)."""
+        self._drawn += 1
+        return np.asarray(self._step(jax.random.fold_in(self._key, self._drawn)))
+
+    def rows(self, n: int) -> Codes:
+        """The next n rows."""
+        parts = [self.next() for _ in range(-(-n // BATCH))]
+        return np.concatenate(parts)[:n]

@@ -1,0 +1,215 @@
+"""DP K-Means in the latent space, and the Gaussian mixture that it releases.
+
+Secret: latents of real rows and their cluster (P4: a DP encoder does not make them DP).
+Public: noisy counts, sums and second moments, and what is computed from them.
+
+Privacy: a row's latent is cut to norm R and joins one cluster. Blocks scaled to
+(1, z / R, z z' / R^2) have L2 norm at most sqrt(2) without and sqrt(3) with the second
+moments; adding or removing the row changes the stacked sum by that much. R and the
+number of clusters are constants; first centroids are draws from the prior.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fairveil._types import Floats, Params, Released
+from fairveil.nn import vae
+from fairveil.nn.layers import Array
+from fairveil.nn.mixture import Mixture
+from fairveil.private.step import noisy_sum
+from fairveil.private.view import Border
+
+STAGE = "k-means"
+_NORM_MARGIN = 1e-6  # float32 rounding never lifts a cut latent above the radius
+_LEAST_VARIANCE = 0.02
+_SPLIT = 0.5  # distance at which an empty cluster restarts from a heavy one
+
+
+def radius(latent: int) -> float:
+    """The constant R: a standard normal latent rarely lies outside it."""
+    return math.sqrt(latent) * 1.25
+
+
+def refresh_centroids(
+    border: Border,
+    *,
+    layers: Params,
+    shape: vae.VaeShape,
+    previous: Floats | None,
+    clusters: int,
+    rho: float,
+    key: Array,
+) -> Released[Floats]:
+    """Two noisy Lloyd steps, shape ``(clusters, latent)``.
+
+    Args:
+        border: rows, ledger and noise.
+        layers: released VAE parameters.
+        shape: network sizes.
+        previous: released centroids to start from; None: draws from the prior.
+        clusters: number of centroids.
+        rho: budget.
+        key: draws from the prior.
+    """
+    start = _prior_draws(key, clusters, shape) if previous is None else previous
+    return Released(
+        _lloyd(border, layers, shape, start, steps=2, rho=rho, key=key),
+        (f"{STAGE}/centroids",),
+    )
+
+
+def fit_mixture(
+    border: Border,
+    *,
+    layers: Params,
+    shape: vae.VaeShape,
+    clusters: int,
+    lloyd_steps: int,
+    rho: float,
+    key: Array,
+) -> Released[Mixture]:
+    """DP K-Means, then one joint release of counts, sums and second moments.
+
+    Half of ``rho`` finds the centroids, half measures the moments around them.
+
+    Raises:
+        BudgetError: the ledger refuses; no row has been read.
+    """
+    start = _prior_draws(key, clusters, shape)
+    centroids = _lloyd(
+        border, layers, shape, start, steps=lloyd_steps, rho=rho / 2, key=key
+    )
+    stddev = border.gaussian(STAGE, "moments", bound=math.sqrt(3.0), rho=rho / 2)
+    moments = _chunk_moments(shape, layers, second=True)
+    noisy = noisy_sum(
+        border,
+        lambda codes, mask, k: moments(jnp.asarray(centroids), codes, mask, k),
+        noise_stddev=stddev,
+        key=key,
+    )
+    return Released(_mixture(noisy, centroids, shape, stddev), (f"{STAGE}/moments",))
+
+
+def _lloyd(
+    border: Border,
+    layers: Params,
+    shape: vae.VaeShape,
+    start: Floats,
+    *,
+    steps: int,
+    rho: float,
+    key: Array,
+) -> Floats:
+    stddev = border.gaussian(
+        STAGE, "centroids", bound=math.sqrt(2.0), rho=rho, count=steps
+    )
+    moments = _chunk_moments(shape, layers, second=False)
+    centroids = start
+    for step in range(steps):
+        held = jnp.asarray(centroids, jnp.float32)
+        noisy = noisy_sum(
+            border,
+            lambda codes, mask, k, c=held: moments(c, codes, mask, k),
+            noise_stddev=stddev,
+            key=jax.random.fold_in(key, step),
+        )
+        centroids = _means(noisy, centroids, shape, stddev)
+    return centroids
+
+
+def _prior_draws(key: Array, clusters: int, shape: vae.VaeShape) -> Floats:
+    draws = jax.random.normal(key, (clusters, shape.latent))
+    return np.asarray(draws, dtype=np.float64)
+
+
+def _chunk_moments(
+    shape: vae.VaeShape, layers: Params, *, second: bool
+) -> Callable[..., dict[str, Array]]:
+    """Compiled sums over a chunk of the scaled blocks of each row's cluster."""
+    limit = radius(shape.latent)
+
+    @jax.jit
+    def moments(
+        centroids: Array, codes: Array, mask: Array, key: Array
+    ) -> dict[str, Array]:
+        mean, log_var = vae.encode(layers, shape, shape.blocks.one_hot(codes))
+        draw = mean + jnp.exp(0.5 * log_var) * jax.random.normal(key, mean.shape)
+        z = cut(draw if second else mean, limit)
+        nearest = vae.squared_distances(cut(mean, limit), centroids).argmin(axis=1)
+        member = jax.nn.one_hot(nearest, centroids.shape[0]) * mask[:, None]
+        unit = z / limit
+        sums = {"counts": member.sum(0), "sums": member.T @ unit}
+        if second:
+            sums["seconds"] = jnp.einsum("nk,ni,nj->kij", member, unit, unit)
+        return sums
+
+    return moments
+
+
+def cut(latents: Array, limit: float) -> Array:
+    """Latents cut to norm ``limit``; not-a-number becomes zero."""
+    clean = jnp.where(jnp.isfinite(latents).all(-1, keepdims=True), latents, 0.0)
+    norm = jnp.sqrt(jnp.sum(clean**2, -1, keepdims=True))
+    return clean * jnp.minimum(1.0, limit * (1 - _NORM_MARGIN) / (norm + 1e-12))
+
+
+def _floor(stddev: float) -> float:
+    """Noisy count below which a cluster is held to be empty."""
+    return 3.0 * stddev + 1.0
+
+
+def _means(
+    noisy: dict[str, Floats], previous: Floats, shape: vae.VaeShape, stddev: float
+) -> Floats:
+    """Noisy means, cut to the radius; an empty cluster moves beside a heavy one.
+
+    The move is a fixed small step from the heaviest cluster along the direction in
+    which the empty one lay: post-processing of released numbers.
+    """
+    counts, limit = noisy["counts"], radius(shape.latent)
+    alive = counts > _floor(stddev)
+    means = noisy["sums"] * limit / np.maximum(counts, 1.0)[:, None]
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    means *= np.minimum(1.0, limit / np.maximum(norms, 1e-12))
+    heavy = means[int(np.argmax(counts))]
+    away = previous - heavy
+    away *= _SPLIT / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
+    return np.where(alive[:, None], means, heavy + away)
+
+
+def _mixture(
+    noisy: dict[str, Any], previous: Floats, shape: vae.VaeShape, stddev: float
+) -> Mixture:
+    """Post-processing: empty clusters dropped, covariances made positive definite."""
+    counts, limit = noisy["counts"], radius(shape.latent)
+    alive = counts > _floor(stddev)
+    if not alive.any():  # nothing stands out of the noise: the prior itself
+        eye = np.eye(shape.latent)[None]
+        return Mixture(np.ones(1), np.zeros((1, shape.latent)), eye)
+    means = _means(noisy, previous, shape, stddev)[alive]
+    seconds = noisy["seconds"][alive] * limit**2 / counts[alive, None, None]
+    raw = seconds - means[:, :, None] * means[:, None, :]
+    noise = stddev * limit**2 / counts[alive]
+    covariances = np.stack(
+        [_positive(c, float(s)) for c, s in zip(raw, noise, strict=True)]
+    )
+    weights = counts[alive] / counts[alive].sum()
+    return Mixture(weights, means, covariances)
+
+
+def _positive(matrix: Floats, noise: float) -> Floats:
+    """Nearest positive definite matrix, shrunk to its diagonal where noise rules."""
+    sym = (matrix + matrix.T) / 2
+    off = sym - np.diag(np.diag(sym))
+    signal = float(np.mean(off**2))
+    keep = max(0.0, 1.0 - noise**2 / 2 / max(signal, 1e-12))
+    values, vectors = np.linalg.eigh(np.diag(np.diag(sym)) + keep * off)
+    values = np.clip(values, _LEAST_VARIANCE, 4.0)
+    return (vectors * values) @ vectors.T

@@ -1,0 +1,161 @@
+"""Training of the cluster VAE by full-batch noisy gradients under zCDP.
+
+Secret: rows, per-example gradients, losses (never computed as numbers, never logged).
+Public: parameters after each step, and centroids (each a release of its own).
+
+Privacy: T adaptive Gaussian mechanisms of sensitivity C k and noise sigma cost
+``rho = T (C k)^2 / (2 sigma^2)`` (Bun and Steinke 2016, proposition 1.6 and lemma 2.3);
+every row takes part in every step, so there is no subsampling to account for. Dividing
+by the *noisy* row count, Adam and weight averaging are post-processing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fairveil._types import Params, Released
+from fairveil.config import VaeTraining
+from fairveil.nn import vae
+from fairveil.nn.layers import Array, ghost_clip
+from fairveil.private.cluster import refresh_centroids
+from fairveil.private.step import noisy_sum
+from fairveil.private.view import Border
+
+STAGE = "vae"
+Progress = Callable[[int, int], None]
+
+
+def fit_vae(
+    border: Border,
+    *,
+    shape: vae.VaeShape,
+    training: VaeTraining,
+    clusters: int,
+    rho: float,
+    n_hat: int,
+    key: Array,
+    progress: Progress = lambda _done, _all: None,
+) -> Released[Params]:
+    """Train under ``rho``.
+
+    Args:
+        border: rows, ledger and noise.
+        shape: network sizes.
+        training: constants.
+        clusters: number of centroids of the cluster term.
+        rho: budget of the stage, centroid refreshes included.
+        n_hat: released row count, at least 1.
+        key: initialisation and latent noise.
+        progress: called with (steps done, steps).
+
+    Returns:
+        The averaged parameters.
+
+    Raises:
+        BudgetError: the ledger refuses; no row has been read.
+    """
+    refresh_rho = rho * training.refresh_share / max(training.refreshes, 1)
+    steps_rho = rho * (1.0 - training.refresh_share) if training.refreshes else rho
+    clip = training.l2_clip_norm if border.ledger.private else math.inf
+    stddev = border.gaussian(
+        STAGE,
+        "gradient steps",
+        bound=training.l2_clip_norm,
+        rho=steps_rho,
+        count=training.steps,
+    )
+    init_key, run_key = jax.random.split(key)
+    layers = vae.init(init_key, shape)
+    optimiser = _optimiser(training)
+    state, average, centroids = optimiser.init(layers), layers, None
+    weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
+    gradient = _chunk_gradient(shape, weights, clip)
+    refresh_at = _refresh_steps(training)
+    for step in range(training.steps):
+        step_key = jax.random.fold_in(run_key, step)
+        if step in refresh_at:
+            centroids = refresh_centroids(
+                border,
+                layers=average,
+                shape=shape,
+                previous=centroids,
+                clusters=clusters,
+                rho=refresh_rho,
+                key=step_key,
+            ).value
+        held = None if centroids is None else jnp.asarray(centroids, jnp.float32)
+        total = noisy_sum(
+            border,
+            lambda codes, mask, k, p=layers, c=held: gradient(p, c, codes, mask, k),
+            noise_stddev=stddev,
+            key=step_key,
+        )
+        mean = jax.tree.map(lambda g: jnp.asarray(g / n_hat, jnp.float32), total)
+        layers, state, average = _update(
+            optimiser,
+            layers=layers,
+            state=state,
+            average=average,
+            mean=mean,
+            decay=training.averaging,
+        )
+        progress(step + 1, training.steps)
+    return Released(average, (f"{STAGE}/gradient steps",))
+
+
+def _refresh_steps(training: VaeTraining) -> set[int]:
+    first = training.steps // 2
+    gaps = np.linspace(first, training.steps, training.refreshes, endpoint=False)
+    return {int(g) for g in gaps}
+
+
+def _optimiser(training: VaeTraining) -> optax.GradientTransformation:
+    schedule = optax.cosine_decay_schedule(
+        training.learning_rate, training.steps, alpha=0.1
+    )
+    return optax.adam(schedule, b1=0.9, b2=0.99, eps=1e-4)
+
+
+def _update(
+    optimiser: optax.GradientTransformation,
+    *,
+    layers: Params,
+    state: optax.OptState,
+    average: Params,
+    mean: Params,
+    decay: float,
+) -> tuple[Params, optax.OptState, Params]:
+    updates, state = optimiser.update(mean, state, layers)
+    layers = optax.apply_updates(layers, updates)
+    average = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, layers)
+    return layers, state, average
+
+
+def _chunk_gradient(
+    shape: vae.VaeShape, weights: vae.VaeWeights, l2_clip_norm: float
+) -> Callable[..., Params]:
+    """Compiled sum of clipped gradients over a chunk."""
+
+    @jax.jit
+    def gradient(
+        layers: Params, centroids: Array | None, codes: Array, mask: Array, key: Array
+    ) -> Params:
+        noise = jax.random.normal(key, (codes.shape[0], shape.latent))
+
+        def loss(p: Params, taps: Params, rows: Array, eps: Array, on: Array):  # noqa: ANN202
+            losses, inputs = vae.tapped_loss(
+                p, taps, rows, eps, shape=shape, weights=weights, centroids=centroids
+            )
+            return losses * on, inputs  # padding: zero loss, zero gradient
+
+        batch = (shape.blocks.one_hot(codes), noise, mask)
+        sums, _norms = ghost_clip(loss, layers, batch, l2_clip_norm=l2_clip_norm)
+        return sums
+
+    return gradient
