@@ -1,0 +1,285 @@
+"""``FairVeil``: fit on a real table, sample synthetic rows. The facade; it only wires.
+
+Secret: the table passed to ``fit``, which is not kept. Public: everything that a fitted
+model holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from fairveil import _check, artifact, config
+from fairveil._wishes import check_wishes, fairness_promise, provenance, public_schema
+from fairveil.chain import measure_table
+from fairveil.errors import NotFittedError, problem
+from fairveil.post.finish import Bundle, Wish, finish
+from fairveil.privacy.ledger import Ledger
+from fairveil.privacy.noise import NoiseSource
+from fairveil.privacy.statement import Statement
+from fairveil.schema import Schema
+from fairveil.seeds import Seeds
+from fairveil.tables.frames import check_columns, open_frame, to_frame
+
+Progress = Callable[[str, int, int], None]
+
+
+def _quiet(_stage: str, _done: int, _total: int) -> None:
+    return
+
+
+class FairVeil:
+    """A fair, differentially private synthesizer of tables.
+
+    Args:
+        epsilon, delta: privacy budget of one ``fit``; ``epsilon=float("inf")`` is the
+            only way to switch privacy off, and is stamped on everything.
+        sensitive: columns that the release must not betray; empty means none.
+        fairness: None, ``"redraw"`` (the trivial baseline) or ``"independence"``.
+        target, legitimate: for promises of later versions; refused if used.
+        strength: of the fairness promise, 0 to 1.
+        schema: public facts of the columns; needed for a private fit.
+        unit: column whose equal values belong to one person; not synthesised.
+        max_rows_per_unit: rows used of each unit at most.
+        ledger: a budget over several fits; refused until it exists.
+        generator: ``"wgan"``, or ``"decoder"`` as an ablation.
+        preset: None, or ``"paper"`` for the paper's sizes.
+        random_state: seeds post-processing and sampling only, never privacy noise.
+        insecure_noise_seed: makes a debugging fit that is stamped NOT PRIVATE.
+
+    Attributes:
+        statement_: what was promised and spent.
+        schema_: public facts of the columns.
+        feature_names_in_, n_features_in_: columns seen by ``fit``.
+    """
+
+    def __init__(  # noqa: PLR0913  (the public settings, all by keyword)
+        self,
+        *,
+        epsilon: float = 1.0,
+        delta: float = 1e-5,
+        sensitive: Sequence[str] = (),
+        fairness: str | None = "independence",
+        target: str | None = None,
+        strength: float = 1.0,
+        legitimate: Sequence[str] = (),
+        schema: Schema | None = None,
+        unit: str | None = None,
+        max_rows_per_unit: int = 1,
+        ledger: str | Path | None = None,
+        generator: str = "wgan",
+        preset: str | None = None,
+        random_state: int | None = None,
+        insecure_noise_seed: int | None = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.sensitive = sensitive
+        self.fairness = fairness
+        self.target = target
+        self.strength = strength
+        self.legitimate = legitimate
+        self.schema = schema
+        self.unit = unit
+        self.max_rows_per_unit = max_rows_per_unit
+        self.ledger = ledger
+        self.generator = generator
+        self.preset = preset
+        self.random_state = random_state
+        self.insecure_noise_seed = insecure_noise_seed
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002
+        """Constructor arguments, as scikit-learn's ``clone`` reads them."""
+        return {name: getattr(self, name) for name in _PARAMETERS}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments.
+
+        Raises:
+            ConfigError: no such argument.
+        """
+        for name, value in params.items():
+            _check.one_of(_PARAMETERS, parameter=name)
+            setattr(self, name, value)
+        return self
+
+    def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803
+        """Spend the budget on a table and train everything on what was released.
+
+        Args:
+            X: a pandas frame with the schema's columns (and the unit column).
+            y: ignored; no label is needed.
+            progress: called with (stage, steps done, steps).
+
+        Raises:
+            ConfigError: a setting is impossible.
+            SchemaError: no public schema, or facts copied from the data.
+            TableError: not a frame, or its columns are not the schema's.
+        """
+        del y
+        check_wishes(self)
+        settings = config.preset(self.preset)
+        ledger = Ledger(epsilon=self.epsilon, delta=self.delta)
+        table = open_frame(X)
+        schema = public_schema(self, table)
+        check_columns(table, schema, unit=self.unit)
+        wish = Wish(
+            fairness=self.fairness if self.sensitive else None,
+            sensitive=tuple(self.sensitive),
+            strength=float(self.strength),
+            generator=self.generator,
+        )
+        seeded = self.insecure_noise_seed
+        noise = NoiseSource.secure() if seeded is None else NoiseSource.insecure(seeded)
+        bundle = measure_table(
+            table,
+            schema,
+            settings=settings,
+            ledger=ledger,
+            noise=noise,
+            unit=self.unit,
+            max_rows_per_unit=self.max_rows_per_unit,
+            progress=progress,
+        )
+        statement = ledger.statement(
+            insecure_noise=seeded is not None,
+            unit=self.unit or "row",
+            max_rows_per_unit=self.max_rows_per_unit if self.unit else 1,
+            provenance=provenance(schema),
+            fairness=fairness_promise(wish),
+        )
+        return self._finish(bundle, wish, settings, statement, progress)
+
+    def refine(
+        self,
+        *,
+        fairness: str | None = "independence",
+        sensitive: Sequence[str] | None = None,
+        strength: float = 1.0,
+        generator: str = "wgan",
+        random_state: int | None = None,
+        progress: Progress = _quiet,
+    ) -> FairVeil:
+        """Another release of the same fit, at no privacy cost (post-processing).
+
+        Args:
+            fairness, strength, generator, random_state: as in the constructor.
+            sensitive: None keeps the columns named before.
+            progress: as in ``fit``.
+
+        Returns:
+            A new fitted model; what was spent is the same.
+        """
+        contents = self._fitted()
+        own = tuple(self.sensitive if sensitive is None else sensitive)
+        other = type(self)(
+            **{
+                **self.get_params(),
+                "fairness": fairness,
+                "sensitive": own,
+                "strength": strength,
+                "generator": generator,
+                "random_state": random_state,
+            }
+        )
+        check_wishes(other)
+        wish = Wish(
+            fairness=fairness if own else None,
+            sensitive=own,
+            strength=float(strength),
+            generator=generator,
+        )
+        for name in own:
+            contents.bundle.codec.schema[name]  # raises for an unknown column
+        statement = dataclasses.replace(
+            contents.statement, fairness=fairness_promise(wish)
+        )
+        return other._finish(  # noqa: SLF001  (its own class)
+            contents.bundle, wish, contents.settings, statement, progress
+        )
+
+    def sample(self, n: int, random_state: int | None = None) -> pd.DataFrame:
+        """N synthetic rows: same columns, order and dtypes as the table.
+
+        Any number of rows costs no privacy; ``random_state`` makes them repeatable.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            ConfigError: n is not an integer of at least 0.
+        """
+        sampler = self._fitted().sampler
+        _check.whole(0, n=n)
+        return to_frame(sampler.values(n, Seeds.of(random_state)), self.schema_)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model file: JSON and safetensors in a zip, no pickle."""
+        artifact.save(path, self._fitted())
+
+    @classmethod
+    def load(cls, path: str | Path) -> FairVeil:
+        """Read a model file; it samples and refines without the data.
+
+        Raises:
+            ArtifactError: not a readable model file.
+        """
+        contents = artifact.load(path)
+        wish, statement = contents.wish, contents.statement
+        model = cls(
+            epsilon=statement.epsilon,
+            delta=statement.delta,
+            sensitive=wish.sensitive,
+            fairness=wish.fairness,
+            strength=wish.strength,
+            generator=wish.generator,
+            schema=contents.bundle.codec.schema,
+        )
+        return model._hold(contents)
+
+    def _finish(
+        self,
+        bundle: Bundle,
+        wish: Wish,
+        settings: config.Fit,
+        statement: Statement,
+        progress: Progress,
+    ) -> Self:
+        seeds = Seeds.of(self.random_state)
+        sampler = finish(
+            bundle, wish, settings=settings, seeds=seeds, progress=progress
+        )
+        return self._hold(artifact.Contents(bundle, sampler, wish, settings, statement))
+
+    def _hold(self, contents: artifact.Contents) -> Self:
+        self._contents = contents
+        self.statement_ = contents.statement
+        self.schema_ = contents.bundle.codec.schema
+        self.feature_names_in_ = list(self.schema_.names)
+        self.n_features_in_ = len(self.feature_names_in_)
+        return self
+
+    def _fitted(self) -> artifact.Contents:
+        contents = self.__dict__.get("_contents")
+        if contents is None:
+            raise NotFittedError(
+                problem("this model is not fitted", try_="model.fit(table)")
+            )
+        return contents
+
+    def __repr__(self) -> str:
+        stamp = ""
+        if math.isinf(self.epsilon) or self.insecure_noise_seed is not None:
+            stamp = "NOT PRIVATE: "
+        fitted = "fitted" if "_contents" in self.__dict__ else "not fitted"
+        return (
+            f"{stamp}FairVeil(epsilon={self.epsilon}, delta={self.delta}, "
+            f"sensitive={list(self.sensitive)}, fairness={self.fairness!r}) <{fitted}>"
+        )
+
+
+_PARAMETERS = tuple(inspect.signature(FairVeil.__init__).parameters)[1:]
