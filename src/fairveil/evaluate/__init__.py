@@ -1,0 +1,45 @@
+"""Measure a synthetic table against real rows: utility, distance, hidden information.
+
+NOT PRIVATE: this folder reads real rows on purpose, adds no noise and pays no budget.
+Every result carries ``private = False``; do not publish one, and do not choose between
+releases by one, unless the real rows are public. Needs the extra ``eval``.
+"""
+
+from fairveil.evaluate._extra import need
+
+need("sklearn", extra="eval", purpose="evaluation")
+
+# Behind the check, so that a missing extra is told in our words, not Python's.
+from fairveil.evaluate.fairness import (  # noqa: E402
+    cluster_information,
+    parity_gap,
+    probe,
+    real_people_information,
+)
+from fairveil.evaluate.results import (  # noqa: E402
+    ClusterInformation,
+    Distance,
+    Interval,
+    ParityGap,
+    Probe,
+    Utility,
+)
+from fairveil.evaluate.summary import report  # noqa: E402
+from fairveil.evaluate.utility import split, tstr, tvd  # noqa: E402
+
+__all__ = [
+    "ClusterInformation",
+    "Distance",
+    "Interval",
+    "ParityGap",
+    "Probe",
+    "Utility",
+    "cluster_information",
+    "parity_gap",
+    "probe",
+    "real_people_information",
+    "report",
+    "split",
+    "tstr",
+    "tvd",
+]

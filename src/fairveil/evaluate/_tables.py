@@ -1,0 +1,238 @@
+"""Bring real and synthetic tables to common codes and numbers.
+
+Secret: reads real rows. Promises: the same value has the same code in every table,
+whatever the dtype (1, 1.0 and "1" are one label); a missing value is code -1 or NaN;
+nothing is learnt from order, so that permuting rows permutes the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fairveil._types import Floats
+from fairveil.errors import TableError, problem
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+MISSING = -1
+SMALL_GROUP = 20
+FEWEST = 2  # groups, classes or kinds of rows that can be told apart at all
+MAX_GROUPS = 10  # a numeric sensitive column with more values is cut at its quartiles
+
+_NUMBER_KINDS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Several tables as number matrices under one coding.
+
+    Attributes:
+        matrices: one (rows, columns) array per table; numbers as they are, categories
+            as codes, NaN where missing.
+        cardinality: (columns,) number of categories; 0 for a numeric column.
+    """
+
+    matrices: tuple[Floats, ...]
+    cardinality: Ints
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A sensitive column as group codes.
+
+    Attributes:
+        codes: (rows,) group of each row; -1 where the row is left out.
+        labels: name of each group.
+        notes: what was left out or cut.
+    """
+
+    codes: Ints
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def door(data: Any) -> pd.DataFrame:
+    """Any frame narwhals knows as a pandas frame with a fresh index.
+
+    Raises:
+        TableError: not a frame, no rows, or a column name stands twice.
+    """
+    if isinstance(data, pd.DataFrame):
+        frame = data
+    else:
+        try:
+            native = nw.from_native(data)
+        except TypeError as error:
+            raise TableError(
+                problem(
+                    "this is not a data frame",
+                    got=type(data).__name__,
+                    try_="a pandas, Polars or PyArrow frame",
+                )
+            ) from error
+        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+        frame = eager.to_pandas()
+    if frame.columns.has_duplicates:
+        raise TableError(problem("a column name stands twice"))
+    if frame.empty:
+        raise TableError(problem("the table has no rows or no columns"))
+    return frame.reset_index(drop=True)
+
+
+def paired(first: Any, second: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two frames with the same columns, in the order of the first.
+
+    Raises:
+        TableError: their column names differ.
+    """
+    one, two = door(first), door(second)
+    odd = set(one.columns) ^ set(two.columns)
+    if odd:
+        raise TableError(
+            problem(
+                "the two tables have different columns",
+                got=", ".join(sorted(map(str, odd))),
+                try_="the same columns in both",
+            )
+        )
+    return one, two.reindex(columns=one.columns)
+
+
+def require(frame: pd.DataFrame, *names: str) -> None:
+    """Raise ``TableError`` unless the frame has all these columns."""
+    lacking = [name for name in names if name not in frame.columns]
+    if lacking:
+        raise TableError(
+            problem(
+                "the table has no such column",
+                got=", ".join(map(str, lacking)),
+                try_="one of " + ", ".join(map(str, frame.columns)),
+            )
+        )
+
+
+def column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """One column; names are known to be distinct, so it is never a frame."""
+    return cast("pd.Series", frame[name])
+
+
+def numbers(series: pd.Series) -> Floats | None:
+    """A column as floats with NaN for missing, or None where it holds no numbers.
+
+    Booleans become 0 and 1; dates and durations become seconds.
+    """
+    if series.isna().all():
+        return np.full(len(series), np.nan)
+    if pd.api.types.is_numeric_dtype(series):
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_datetime64_any_dtype(series):
+        since = pd.to_datetime(series, utc=True) - pd.Timestamp(0, tz="UTC")
+        return since.dt.total_seconds().to_numpy(dtype=np.float64)
+    if pd.api.types.is_timedelta64_dtype(series):
+        return series.dt.total_seconds().to_numpy(dtype=np.float64)
+    if series.dtype != object or pd.api.types.infer_dtype(series) not in _NUMBER_KINDS:
+        return None
+    return np.array([np.nan if pd.isna(v) else float(v) for v in series])
+
+
+def key(value: Any) -> str:
+    """The label of one value: equal for 1, 1.0, "1" and True."""
+    if isinstance(value, (bool, int, float, np.bool_, np.number)):
+        return f"{float(value):.12g}"
+    return str(value)
+
+
+def coded(*parts: pd.Series) -> tuple[list[Ints], list[str]]:
+    """Codes of one column over several tables, from the union of their labels.
+
+    Returns:
+        One (rows,) array of codes per table, -1 where missing; and the sorted labels.
+    """
+    floats = [numbers(part) for part in parts]
+    as_numbers = all(f is not None for f in floats)
+    found = []
+    for part, values in zip(parts, floats, strict=True):
+        raw = pd.Series(values) if as_numbers else part
+        local, uniques = pd.factorize(raw)
+        found.append((local, [key(value) for value in uniques]))
+    labels = sorted(set().union(*(names for _, names in found)))
+    place = {label: i for i, label in enumerate(labels)}
+    return [
+        # the last entry is reached by the local code -1
+        np.array([*(place[n] for n in names), MISSING], dtype=np.int64)[local]
+        for local, names in found
+    ], labels
+
+
+def features(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> Features:
+    """Code the named columns of several frames alike.
+
+    A column is numeric where it is so in every frame. Infinite numbers count as
+    missing, since the models refuse them.
+    """
+    blocks: list[list[Floats]] = [[] for _ in frames]
+    cardinality = []
+    for name in columns:
+        values, count = _feature([column(frame, name) for frame in frames])
+        cardinality.append(count)
+        for block, value in zip(blocks, values, strict=True):
+            block.append(value)
+    matrices = tuple(
+        np.column_stack(block) if block else np.empty((len(frame), 0))
+        for block, frame in zip(blocks, frames, strict=True)
+    )
+    return Features(matrices, np.array(cardinality, dtype=np.int64))
+
+
+def _feature(parts: Sequence[pd.Series]) -> tuple[list[Floats], int]:
+    floats = [values for part in parts if (values := numbers(part)) is not None]
+    if len(floats) == len(parts):
+        return [np.where(np.isfinite(v), v, np.nan) for v in floats], 0
+    codes, labels = coded(*parts)
+    return [np.where(c == MISSING, np.nan, c) for c in codes], len(labels)
+
+
+def cut(values: Floats, edges: Floats) -> Ints:
+    """Bin of each value, bins closed above at the edges; -1 where missing.
+
+    Values outside the edges go to the end bins.
+    """
+    bins = np.searchsorted(edges, values, side="left").astype(np.int64)
+    return np.where(np.isnan(values), MISSING, bins)
+
+
+def groups(series: pd.Series, *, smallest: int = SMALL_GROUP) -> Groups:
+    """Group codes of a sensitive column.
+
+    A numeric column with more than ten values is cut at its quartiles. Rows with a
+    missing value, and groups of fewer than ``smallest`` rows, are left out and noted.
+    """
+    codes, labels, notes = _raw_groups(series)
+    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+    keep = counts >= smallest
+    if (codes == MISSING).any():
+        notes.append("rows with a missing value are left out")
+    if not keep.all():
+        few = ", ".join(label for label, ok in zip(labels, keep, strict=True) if not ok)
+        notes.append(f"groups under {smallest} rows are left out: {few}")
+    renumbered = np.where(keep, np.cumsum(keep) - 1, MISSING)
+    final = np.append(renumbered, MISSING)[codes]
+    kept = tuple(label for label, ok in zip(labels, keep, strict=True) if ok)
+    return Groups(final, kept, tuple(notes))
+
+
+def _raw_groups(series: pd.Series) -> tuple[Ints, list[str], list[str]]:
+    (codes,), labels = coded(series)
+    values = numbers(series)
+    if values is None or len(labels) <= MAX_GROUPS:
+        return codes, labels, []
+    edges = np.unique(np.nanquantile(values, (0.25, 0.5, 0.75)))
+    labels = [f"quarter {i + 1}" for i in range(len(edges) + 1)]
+    return cut(values, edges), labels, ["numeric values are cut at the quartiles"]

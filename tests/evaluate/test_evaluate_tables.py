@@ -1,0 +1,105 @@
+"""Common codes of two tables: same value, same code, whatever the dtype."""
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairveil.errors import TableError
+from fairveil.evaluate import _tables as t
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pd.Series([1, 2, 3]), pd.Series([1.0, 2.0, 3.0])),
+        (pd.Series([1, 2, 3]), pd.Series([1, 2, 3], dtype="Int64")),
+        (pd.Series([1, 2, 3]), pd.Series(["1", "2", "3"])),
+        (pd.Series([1, 2, 3]), pd.Series([1, 2, 3], dtype="category")),
+        (pd.Series(["a", "b", "c"]), pd.Series(["a", "b", "c"], dtype="category")),
+        (pd.Series([True, False, True]), pd.Series([1, 0, 1])),
+        (pd.Series([True, False, True]), pd.Series([True, False, True], dtype=object)),
+    ],
+)
+def test_equal_values_of_different_dtypes_have_equal_codes(first, second):
+    (one, two), labels = t.coded(first, second)
+    assert one.tolist() == two.tolist()
+    assert len(labels) == first.nunique()
+
+
+def test_missing_values_are_minus_one():
+    (one, two), labels = t.coded(
+        pd.Series([1.0, np.nan, 2.0]), pd.Series([2, None, 7], dtype="Int64")
+    )
+    assert labels == ["1", "2", "7"]
+    assert one.tolist() == [0, -1, 1]
+    assert two.tolist() == [1, -1, 2]
+
+
+def test_an_all_missing_column_fits_either_kind():
+    empty = pd.Series([None, None], dtype=object)
+    assert np.isnan(t.numbers(empty)).all()
+    (codes, _), labels = t.coded(empty, pd.Series(["a", "b"]))
+    assert codes.tolist() == [-1, -1]
+    assert labels == ["a", "b"]
+
+
+def test_dates_become_seconds():
+    moments = pd.Series(pd.to_datetime(["1970-01-01", None, "1970-01-02"]))
+    np.testing.assert_array_equal(t.numbers(moments), [0, np.nan, 86400])
+    np.testing.assert_array_equal(
+        t.numbers(moments.dt.tz_localize("UTC")), [0, np.nan, 86400]
+    )
+    gaps = pd.Series(pd.to_timedelta([1, 2], unit="h"))
+    np.testing.assert_array_equal(t.numbers(gaps), [3600, 7200])
+
+
+def test_features_mark_categories_and_treat_infinity_as_missing():
+    frame = pd.DataFrame({"x": [1.0, np.inf, 3.0], "c": ["b", None, "a"]})
+    coding = t.features((frame, frame), ["x", "c"])
+    assert coding.cardinality.tolist() == [0, 2]
+    np.testing.assert_array_equal(
+        coding.matrices[0], [[1, 1], [np.nan, np.nan], [3, 0]]
+    )
+
+
+def test_groups_leave_out_few_and_missing_and_say_so():
+    series = pd.Series(["a"] * 30 + ["b"] * 25 + ["c"] * 3 + [None] * 2)
+    found = t.groups(series)
+    assert found.labels == ("a", "b")
+    assert np.bincount(found.codes + 1).tolist() == [5, 30, 25]
+    assert len(found.notes) == 2
+    assert "c" in found.notes[1]
+
+
+def test_groups_cut_numbers_at_quartiles():
+    found = t.groups(pd.Series(np.arange(100.0)))
+    assert np.bincount(found.codes).tolist() == [25, 25, 25, 25]
+    assert found.notes
+    few = t.groups(pd.Series([0.0, 1.0] * 50))
+    assert few.labels == ("0", "1")
+
+
+def test_paired_orders_columns_and_names_the_odd_ones():
+    one, two = t.paired(
+        pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [3], "a": [4]})
+    )
+    assert list(two.columns) == list(one.columns)
+    with pytest.raises(TableError, match=r"different columns.*c"):
+        t.paired(one, one.assign(c=1))
+
+
+def test_the_door_takes_narwhals_frames_and_refuses_the_rest():
+    frame = pd.DataFrame({"a": [1, 2]}, index=[5, 6])
+    assert t.door(frame).index.tolist() == [0, 1]
+    pd.testing.assert_frame_equal(
+        t.door(nw.from_native(frame)), frame.reset_index(drop=True)
+    )
+    with pytest.raises(TableError, match="not a data frame"):
+        t.door([1, 2])
+    with pytest.raises(TableError, match="no rows"):
+        t.door(frame.iloc[:0])
+    with pytest.raises(TableError, match="twice"):
+        t.door(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    with pytest.raises(TableError, match="no such column"):
+        t.require(frame, "b")
