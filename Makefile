@@ -1,0 +1,76 @@
+# One command each; everything lives in .venv, nothing outside this folder is changed.
+#   make demo    a first synthetic table from an embedded real one (ARGS="--table actg175")
+#   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
+#   make lint    ruff and pyright only
+#   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
+#   make clean   remove .venv and the caches
+# PYTHON names the interpreter (3.11 or newer); it is read when .venv is made.
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+UPGRADE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --no-deps
+LOCKS := requirements.lock requirements-test.lock
+UV := $(VENV)/lock-tool/bin/uv
+COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+	--fork-strategy fewest --no-annotate --custom-compile-command "make lock" \
+	--quiet $(UPGRADE) --extra eval
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help demo test lint lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.run
+	$(BIN)/fairveil demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# The stamps are written last, so that a broken installation is tried again.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is missing or older than 3.11; try PYTHON=python3.12" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The locks are complete, hence --no-deps: pip installs them as they stand.
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/.made
+	$(PIP) -r requirements.lock
+	$(PIP) --editable .
+	@$(BIN)/python -m pip check
+	@touch $@
+
+$(VENV)/.test: requirements-test.lock $(VENV)/.run
+	$(PIP) -r requirements-test.lock
+	@$(BIN)/python -m pip check
+	@touch $@
+
+# A lock that names a private index, a path or torch is refused.
+lock: $(UV)
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra test --constraint requirements.lock \
+		--output-file requirements-test.lock
+	@! grep -nE '://|^-|@|^torch' $(LOCKS)
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)/lock-tool
+	$(VENV)/lock-tool/bin/python -m pip install --quiet uv==0.13.9
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
