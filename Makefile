@@ -1,6 +1,7 @@
 # One command each; everything lives in .venv, nothing outside this folder is changed.
 #   make demo    a first synthetic table from an embedded real one (ARGS="--table actg175")
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
+#   make figures the figures of docs/figures.md: Adult, 3 seeds, about 8 CPU minutes
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -23,7 +24,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test figures lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +35,10 @@ demo: $(VENV)/.run
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+figures: $(VENV)/.run
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/adult.py $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -75,7 +75,7 @@ def fit_vae(
     optimiser = _optimiser(training)
     state, average, centroids = optimiser.init(layers), layers, None
     weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
-    gradient = _chunk_gradient(shape, weights, clip)
+    gradient = chunk_gradient(shape, weights, clip)
     refresh_at = _refresh_steps(training)
     for step in range(training.steps):
         step_key = jax.random.fold_in(run_key, step)
@@ -137,7 +137,7 @@ def _update(
     return layers, state, average
 
 
-def _chunk_gradient(
+def chunk_gradient(
     shape: vae.VaeShape, weights: vae.VaeWeights, l2_clip_norm: float
 ) -> Callable[..., Params]:
     """Compiled sum of clipped gradients over a chunk."""
