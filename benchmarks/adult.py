@@ -19,6 +19,7 @@ from fairveil import FairVeil
 from fairveil.datasets import get
 from fairveil.evaluate import cluster_information, probe, split, tstr, tvd
 
+TRIPLES = 3  # all of them would be many: 50 are drawn
 MODES = (None, "independence", "redraw")
 
 
@@ -79,7 +80,7 @@ def measure(release, train, test, known, seed: int) -> dict:  # noqa: ANN001
     score = tstr(release, test, target=known.target, positive=known.positive)
     out = {"auroc": score.auroc, "auroc_lr": score.auroc_lr}
     for ways in (1, 2, 3):
-        sets = 50 if ways == 3 else None
+        sets = 50 if ways == TRIPLES else None
         out[f"tvd{ways}"] = tvd(train, release, ways=ways, sets=sets).mean
     out["tvd2_others"] = tvd(train, release, ways=2, columns=others).mean
     for name in known.sensitive:

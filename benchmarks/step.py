@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from statistics import median
 
 import jax
@@ -20,7 +21,7 @@ from fairveil.nn.layers import zero_taps
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.fit_vae import chunk_gradient
-from fairveil.private.step import noisy_sum
+from fairveil.private.step import noisy_sum, row_normals
 from fairveil.private.view import Border, Sensitive
 
 SIZES = (24, 9, 16, 14, 7, 15, 6, 5, 2, 14, 9, 28, 42, 2)
@@ -42,9 +43,8 @@ def main() -> None:
         started = time.perf_counter()
         noisy_sum(
             border,
-            lambda c, m, k: gradient(layers, None, c, m, k),
+            partial(gradient, layers, None, jax.random.key(1)),
             noise_stddev=stddev,
-            key=jax.random.key(1),
         )
         return time.perf_counter() - started
 
@@ -63,9 +63,9 @@ def plain_gradient(shape: vae.VaeShape, weights: vae.VaeWeights):  # noqa: ANN20
     """Sum of gradients of the same loss, by ordinary differentiation."""
 
     @jax.jit
-    def gradient(layers, centroids, codes, mask, key):  # noqa: ANN001, ANN202
+    def gradient(layers, centroids, key, codes, mask):  # noqa: ANN001, ANN202
         rows = shape.blocks.one_hot(codes)
-        noise = jax.random.normal(key, (codes.shape[0], shape.latent))
+        noise = row_normals(key, codes, shape.latent)
 
         def total(p):  # noqa: ANN001, ANN202
             losses, _inputs = vae.tapped_loss(

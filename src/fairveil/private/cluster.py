@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ from fairveil._types import Floats, Params, Released
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture
-from fairveil.private.step import noisy_sum
+from fairveil.private.step import noisy_sum, row_normals
 from fairveil.private.view import Border
 
 STAGE = "k-means"
@@ -90,9 +91,8 @@ def fit_mixture(
     moments = _chunk_moments(shape, layers, second=True)
     noisy = noisy_sum(
         border,
-        lambda codes, mask, k: moments(jnp.asarray(centroids), codes, mask, k),
+        partial(moments, jnp.asarray(centroids, jnp.float32), key),
         noise_stddev=stddev,
-        key=key,
     )
     return Released(_mixture(noisy, centroids, shape, stddev), (f"{STAGE}/moments",))
 
@@ -116,9 +116,8 @@ def _lloyd(
         held = jnp.asarray(centroids, jnp.float32)
         noisy = noisy_sum(
             border,
-            lambda codes, mask, k, c=held: moments(c, codes, mask, k),
+            partial(moments, held, jax.random.fold_in(key, step)),
             noise_stddev=stddev,
-            key=jax.random.fold_in(key, step),
         )
         centroids = _means(noisy, centroids, shape, stddev)
     return centroids
@@ -137,10 +136,11 @@ def _chunk_moments(
 
     @jax.jit
     def moments(
-        centroids: Array, codes: Array, mask: Array, key: Array
+        centroids: Array, key: Array, codes: Array, mask: Array
     ) -> dict[str, Array]:
         mean, log_var = vae.encode(layers, shape, shape.blocks.one_hot(codes))
-        draw = mean + jnp.exp(0.5 * log_var) * jax.random.normal(key, mean.shape)
+        noise = row_normals(key, codes, shape.latent)
+        draw = mean + jnp.exp(0.5 * log_var) * noise
         z = cut(draw if second else mean, limit)
         nearest = vae.squared_distances(cut(mean, limit), centroids).argmin(axis=1)
         member = jax.nn.one_hot(nearest, centroids.shape[0]) * mask[:, None]

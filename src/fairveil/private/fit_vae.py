@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ from fairveil.config import VaeTraining
 from fairveil.nn import vae
 from fairveil.nn.layers import Array, ghost_clip
 from fairveil.private.cluster import refresh_centroids
-from fairveil.private.step import noisy_sum
+from fairveil.private.step import noisy_sum, row_normals
 from fairveil.private.view import Border
 
 STAGE = "vae"
@@ -92,9 +93,8 @@ def fit_vae(
         held = None if centroids is None else jnp.asarray(centroids, jnp.float32)
         total = noisy_sum(
             border,
-            lambda codes, mask, k, p=layers, c=held: gradient(p, c, codes, mask, k),
+            partial(gradient, layers, held, step_key),
             noise_stddev=stddev,
-            key=step_key,
         )
         mean = jax.tree.map(lambda g: jnp.asarray(g / n_hat, jnp.float32), total)
         layers, state, average = _update(
@@ -144,9 +144,9 @@ def chunk_gradient(
 
     @jax.jit
     def gradient(
-        layers: Params, centroids: Array | None, codes: Array, mask: Array, key: Array
+        layers: Params, centroids: Array | None, key: Array, codes: Array, mask: Array
     ) -> Params:
-        noise = jax.random.normal(key, (codes.shape[0], shape.latent))
+        noise = row_normals(key, codes, shape.latent)
 
         def loss(p: Params, taps: Params, rows: Array, eps: Array, on: Array):  # noqa: ANN202
             losses, inputs = vae.tapped_loss(

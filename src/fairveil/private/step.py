@@ -13,20 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry2x32_p
 
 from fairveil._types import Codes, Floats, Params
 from fairveil.private.view import Border
 
+_ODD = 2_654_435_761  # odd, so its powers spread rows over all 32-bit words
 CHUNK = 4096  # rows encoded at a time; bounds memory, changes no result
 
-# (codes (chunk, columns), mask (chunk,), key) -> pytree of sums over the chunk
-ChunkSum = Callable[[Codes, np.ndarray, jax.Array], Params]
+# (codes (chunk, columns), mask (chunk,)) -> pytree of sums over the chunk
+ChunkSum = Callable[[Codes, np.ndarray], Params]
 
 
-def noisy_sum(
-    border: Border, chunk_sum: ChunkSum, *, noise_stddev: float, key: jax.Array
-) -> Params:
+def noisy_sum(border: Border, chunk_sum: ChunkSum, *, noise_stddev: float) -> Params:
     """Sum a bounded per-row contribution over all rows and add Gaussian noise.
 
     The event must have been authorised: callers spend a whole loop at once, before its
@@ -37,21 +38,43 @@ def noisy_sum(
         chunk_sum: sum over a chunk of contributions whose joint L2 norm is bounded by
             the sensitivity of the event; rows whose mask is 0 must contribute zero.
         noise_stddev: standard deviation of the noise in each coordinate.
-        key: randomness of the contributions (latent noise), not of the privacy noise.
 
     Returns:
         The noisy sums, a pytree of float64 arrays.
     """
     total: list[Floats] | None = None
     structure = None
-    for i, (codes, mask) in enumerate(chunks(border.rows.unwrap())):
-        sums = chunk_sum(codes, mask, jax.random.fold_in(key, i))
+    for codes, mask in chunks(border.rows.unwrap()):
+        sums = chunk_sum(codes, mask)
         leaves, structure = jax.tree.flatten(sums)
         parts = [np.asarray(leaf, dtype=np.float64) for leaf in leaves]
         old = total or [np.zeros_like(part) for part in parts]
         total = [a + b for a, b in zip(old, parts, strict=True)]
     noisy = [t + border.noise.gaussian(t.shape, noise_stddev) for t in total or []]
     return jax.tree.unflatten(structure, noisy)
+
+
+def row_normals(key: jax.Array, codes: jax.Array, width: int) -> jax.Array:
+    """Standard normal draws (n, width) that depend on the key and each row's codes.
+
+    Not privacy noise, but part of a row's contribution. Because a row's draws do not
+    hang on its position, adding or removing another row leaves its contribution as it
+    was: the sensitivity holds for every value of the key, known or not, and the order
+    of the rows changes nothing. Equal rows share their draws.
+    """
+    powers = [pow(_ODD, j + 1, 1 << 32) for j in range(codes.shape[1])]
+    factors = jnp.array(np.array(powers, dtype=np.uint32))
+    words = (codes.astype(jnp.uint32) * factors).sum(axis=1, dtype=jnp.uint32)
+    first, second = jax.random.key_data(key)
+    blocks = jnp.arange((width + 1) // 2, dtype=jnp.uint32)  # each gives two draws
+    word, block = jnp.broadcast_arrays(words[:, None], blocks)
+    # bound by hand: the library's array version mixes entries of different rows
+    pair = threefry2x32_p.bind(
+        jnp.full_like(word, first), jnp.full_like(word, second), word, block
+    )
+    bits = jnp.concatenate(pair, axis=1)[:, :width]
+    uniform = (bits >> 8).astype(jnp.float32) * 2.0**-24 + 2.0**-25  # inside (0, 1)
+    return jax.scipy.special.ndtri(uniform)
 
 
 def chunks(codes: Codes) -> Iterator[tuple[Codes, np.ndarray]]:

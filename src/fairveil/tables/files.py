@@ -1,0 +1,199 @@
+"""Tables in files: CSV and Parquet, by suffix.
+
+Secret: the rows of a file that is read. Public: its name, its column names and every
+message here, which never repeats a value, a line number or a parser's own words. Only
+an empty field is missing; ``NA`` or ``?`` are ordinary values.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import warnings
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fairveil.errors import TableError, UnsupportedError, problem
+
+_CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet",)
+_ENCODING = "utf-8-sig"  # with or without a byte order mark
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+)
+
+
+def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
+    """Read a table.
+
+    Args:
+        path: a ``.csv``, ``.csv.gz`` or ``.parquet`` file.
+        typed: guess the dtypes of a CSV file's columns by looking at its values. A
+            private fit must not: there every field stays text, and the schema decides.
+            Parquet declares its dtypes itself.
+
+    Raises:
+        TableError: no such file, not readable, or a header that cannot be used.
+        UnsupportedError: another suffix, or Parquet without pyarrow.
+    """
+    file = Path(path)
+    kind = _kind(file)
+    if not file.is_file():
+        raise TableError(problem("there is no such table file", got=str(path)))
+    if kind == "parquet":
+        return _read_parquet(file)
+    _check_header(file)
+    return _guessed(_read_csv(file, dtype=None)) if typed else _read_csv(file, str)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table without its index; missing values become empty fields in CSV.
+
+    Raises:
+        TableError: the file cannot be written.
+        UnsupportedError: another suffix, or Parquet without pyarrow.
+    """
+    file = Path(path)
+    kind = _kind(file)
+    try:
+        if kind == "parquet":
+            frame.to_parquet(file, engine="pyarrow", index=False)
+        else:
+            frame.to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
+    except OSError:
+        raise TableError(
+            problem("the table file cannot be written", got=str(path))
+        ) from None
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise unless ``write_table`` can write this kind of file on this machine.
+
+    Raises:
+        UnsupportedError: another suffix, or Parquet without pyarrow.
+    """
+    _kind(Path(path))
+
+
+def _kind(file: Path) -> str:
+    name = file.name.lower()
+    if name.endswith(_CSV):
+        return "csv"
+    if not name.endswith(_PARQUET):
+        listed = ", ".join((*_CSV, *_PARQUET))
+        raise UnsupportedError(
+            problem(
+                "this kind of table file is not supported",
+                got=file.name,
+                try_=f"a name that ends in one of {listed}",
+            )
+        )
+    if find_spec("pyarrow") is None:
+        raise UnsupportedError(
+            problem(
+                "Parquet needs the package pyarrow, which is not installed",
+                try_="pip install pyarrow, or a .csv file",
+            )
+        )
+    return "parquet"
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file, engine="pyarrow")
+    except _BROKEN:
+        raise TableError(
+            problem("the Parquet file cannot be read", got=str(file))
+        ) from None
+
+
+def _read_csv(file: Path, dtype: Any) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            # rows longer than the header would otherwise lose their last fields
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                file,
+                dtype=dtype,
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+                encoding=_ENCODING,
+                low_memory=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        raise TableError(
+            problem(
+                "the CSV file's rows do not fit its header",
+                got=str(file),
+                try_="commas between fields, and quotes around a field with a comma",
+            )
+        ) from None
+    except _BROKEN:
+        raise _unreadable(file) from None
+
+
+def _check_header(file: Path) -> None:
+    """Pandas would rename a repeated or empty name silently; we refuse it."""
+    names = _header(file)
+    if not names:
+        raise TableError(
+            problem(
+                "the table file has no header",
+                got=str(file),
+                try_="a first line with the column names",
+            )
+        )
+    if any(not name.strip() for name in names):
+        raise TableError(problem("a column of the file has no name", got=str(file)))
+    if len(set(names)) < len(names):
+        # not said which: without a header this line would hold real values
+        raise TableError(
+            problem(
+                "a column name stands twice in the file's first line",
+                got=str(file),
+                try_="a first line with one name for each column",
+            )
+        )
+
+
+def _header(file: Path) -> list[str]:
+    opened = gzip.open if file.name.lower().endswith(".gz") else open
+    try:
+        with opened(file, "rt", encoding=_ENCODING, newline="") as text:
+            return next((row for row in csv.reader(text) if row), [])
+    except (*_BROKEN, csv.Error):
+        raise _unreadable(file) from None
+
+
+def _unreadable(file: Path) -> TableError:
+    return TableError(
+        problem(
+            "the CSV file cannot be read",
+            got=str(file),
+            try_="a text file in UTF-8 with commas between the fields",
+        )
+    )
+
+
+def _guessed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers stay whole where a missing one made pandas choose floats."""
+    whole = [
+        name
+        for name, values in frame.items()
+        if pd.api.types.is_float_dtype(values)
+        and values.isna().any()
+        and not values.isna().all()
+        and (values.dropna() % 1 == 0).all()
+    ]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
