@@ -11,12 +11,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import narwhals as nw
 import numpy as np
 
 from fairveil.bins import merge
-from fairveil.codec import Codec, Inside, recode
+from fairveil.codec import Codec, Inside
 from fairveil.config import Fit
 from fairveil.marginals import Clique, Marginal, cells
 from fairveil.nn.blocks import Blocks
@@ -30,8 +29,9 @@ from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.cluster import fit_mixture
 from fairveil.private.fit_vae import fit_vae
-from fairveil.private.intake import take_in
-from fairveil.private.measure import Counter, row_count
+from fairveil.private.intake import open_border, recoded
+from fairveil.private.measure import Counter
+from fairveil.private.step import fresh_keys
 from fairveil.private.view import Border
 from fairveil.schema import Schema
 
@@ -64,14 +64,19 @@ def measure_table(
         BudgetError: the ledger refuses.
     """
     split, codec = settings.split, Codec.on_grid(schema)
-    rows = take_in(
-        table, codec, unit=unit, max_rows_per_unit=max_rows_per_unit, noise=noise
+    border, counted = open_border(
+        table,
+        codec,
+        unit=unit,
+        max_rows_per_unit=max_rows_per_unit,
+        ledger=ledger,
+        noise=noise,
+        rho=ledger.share(split.rows),
     )
-    border = Border(rows, ledger, noise)
-    n_hat = row_count(border, rho=ledger.share(split.rows)).value
+    n_hat = counted.value
     codec, labels, singles = _bins(border, codec, settings)
     sizes = codec.sizes
-    border = Border(rows.map(lambda c: recode(c, labels), sizes), ledger, noise)
+    border = recoded(border, labels, sizes)
     teacher = _teacher(border, sizes, settings, n_hat, progress)
     chosen = _rounds(
         border, teacher, singles, settings=settings, n_hat=n_hat, progress=progress
@@ -133,9 +138,7 @@ def _teacher(
     shape = VaeShape(
         blocks=Blocks(sizes), hidden=settings.vae.hidden, latent=settings.vae.latent
     )
-    # not privacy noise, but inside the private stage nothing hangs on a public seed
-    seed = int(border.noise.uint64(1)[0] >> np.uint64(32))
-    train_key, cluster_key = jax.random.split(jax.random.key(seed))
+    train_key, cluster_key = fresh_keys(border, 2)
     layers = fit_vae(
         border,
         shape=shape,
@@ -177,9 +180,12 @@ def _rounds(
     measure = border.ledger.share(settings.split.marginals) / rounds
     seed = int(border.noise.uint64(1)[0] >> np.uint64(32))
     pool = Pool(RowSource(teacher, seed).rows(settings.measuring.pool), sizes)
-    softness = settings.calibration.softness
+    belief = {
+        "softness": settings.calibration.softness,
+        "least_stddev": settings.calibration.least_stddev,
+    }
     known = list(singles)
-    pool.rake(targets_of(known, n_hat), sweeps=5, softness=softness)
+    pool.rake(targets_of(known, n_hat), sweeps=5, **belief)
     for done in range(rounds):
         picked = counter.select(
             candidates,
@@ -194,7 +200,7 @@ def _rounds(
             picked, rho=measure, stage="marginals", what=f"round {done + 1}"
         ).value
         known.append(marginal)
-        pool.rake(targets_of(known, n_hat), sweeps=2, softness=softness)
+        pool.rake(targets_of(known, n_hat), sweeps=2, **belief)
         progress("marginals", done + 1, rounds)
     return known[len(singles) :]
 

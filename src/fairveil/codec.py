@@ -8,6 +8,7 @@ fail or adapt. Only ``private/`` and ``evaluate/`` call ``encode`` on real rows;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,12 +111,15 @@ class ColumnCodec:
         return [None if m else v for v, m in zip(values, missing, strict=True)]
 
     @cached_property
-    def _lookup(self) -> dict[Any, int]:
-        exact: dict[Any, int] = {v: i for i, v in enumerate(self.values)}
-        as_text = {str(v): i for i, v in enumerate(self.values)}
-        if self.column.kind == "boolean":
-            as_text |= {"false": 0, "true": 1, "0": 0, "1": 1}
-        return as_text | exact
+    def _by_text(self) -> dict[str, int]:
+        words = {"false": 0, "true": 1} if self.column.kind == "boolean" else {}
+        return words | {str(v): i for i, v in enumerate(self.values)}
+
+    @cached_property
+    def _by_number(self) -> dict[float, int]:
+        """Categories that are numbers, or text that reads as one."""
+        pairs = ((as_number(v), i) for i, v in enumerate(self.values))
+        return {number: i for number, i in pairs if not math.isnan(number)}
 
     def _unknown(self) -> int:
         if self.column.other is not None:
@@ -123,14 +127,23 @@ class ColumnCodec:
         return self.regular if self.column.nullable else 0
 
     def _encode_labels(self, labels: list[Any]) -> np.ndarray:
-        lookup, unknown = self._lookup, self._unknown()
+        unknown = self._unknown()
         missing = self.regular if self.column.nullable else unknown
+        texts, numbers = self._by_text, self._by_number
 
         def code(label: Any) -> int:
-            if label is None or label != label:  # noqa: PLR0124  (not-a-number)
+            if isinstance(label, str):
+                found = texts.get(label)
+                if found is not None:
+                    return found
+            elif is_missing(label):
                 return missing
-            found = lookup.get(label)
-            return lookup.get(str(label), unknown) if found is None else found
+            # by number, so that 1, 1.0, True and "1" are one label whatever the dtype
+            # that the other rows gave to the column
+            number = as_number(label)
+            if not math.isnan(number):
+                return numbers.get(number, unknown)
+            return texts.get(_text(label), unknown)
 
         return np.fromiter(map(code, labels), dtype=np.int32, count=len(labels))
 
@@ -138,11 +151,11 @@ class ColumnCodec:
         if self.bins is None:
             raise TypeError(self.column.name)
         missing = np.isnan(values)
-        lower = float(self.column.lower or 0.0)
-        decimals = self.column.decimals
-        if decimals is not None:
-            values = np.round(values, decimals)
-        codes = self.bins.assign(np.where(missing, lower, values))
+        lowest, highest = self.bins.lows[0], self.bins.highs[-1]
+        inside = np.clip(np.where(missing, lowest, values), lowest, highest)
+        if self.column.decimals is not None:
+            inside = np.asarray(inside, dtype=np.float64).round(self.column.decimals)
+        codes = self.bins.assign(inside)
         fallback = self.regular if self.column.nullable else 0
         return np.where(missing, fallback, codes).astype(np.int32)
 
@@ -247,11 +260,31 @@ def _numbers(series: nw.Series[Any]) -> Floats:
     if series.dtype.is_numeric():
         values = series.cast(nw.Float64).to_numpy()
         return np.asarray(values, dtype=np.float64)
-    return np.array([_number(v) for v in series.to_list()], dtype=np.float64)
+    return np.array([as_number(v) for v in series.to_list()], dtype=np.float64)
 
 
-def _number(value: Any) -> float:
+def is_missing(value: Any) -> bool:
+    """Whether a cell is None, not-a-number, or a library's mark for missing."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124  (only not-a-number differs)
+    except (TypeError, ValueError):  # pandas.NA refuses a truth value; arrays too
+        return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def as_number(value: Any) -> float:
+    """A cell as a float; not-a-number where it is none. Never raises."""
     try:
         return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
-        return float("nan")
+        return math.nan
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
+        return ""

@@ -174,6 +174,8 @@ class Calibration:
         pool: generated rows that the weights are fitted on.
         sweeps: block coordinate sweeps over all marginals.
         softness: rows of prior belief in the generator; larger trusts noisy cells less.
+        least_stddev: a cell's noise counts as at least this (a probability): with less
+            noise the pool's own sampling error would be fitted.
         cap_quantile: weights above this quantile of the pool count as equal to it.
         least_acceptance: the cap is lowered until this share of rows is accepted.
     """
@@ -181,6 +183,7 @@ class Calibration:
     pool: int = 100_000
     sweeps: int = 15
     softness: float = 2000.0
+    least_stddev: float = 1e-3
     cap_quantile: float = 0.998
     least_acceptance: float = 0.04
 

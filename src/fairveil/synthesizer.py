@@ -272,13 +272,18 @@ class FairVeil:
         return contents
 
     def __repr__(self) -> str:
-        stamp = ""
-        if math.isinf(self.epsilon) or self.insecure_noise_seed is not None:
-            stamp = "NOT PRIVATE: "
-        fitted = "fitted" if "_contents" in self.__dict__ else "not fitted"
+        fitted = self.__dict__.get("_contents")
+        if fitted is None:
+            private = math.isfinite(self.epsilon) and self.insecure_noise_seed is None
+            epsilon, delta, state = self.epsilon, self.delta, "not fitted"
+        else:  # what was done counts, not what a setting says since
+            private = fitted.statement.private
+            epsilon, delta = fitted.statement.epsilon, fitted.statement.delta
+            state = "fitted"
         return (
-            f"{stamp}FairVeil(epsilon={self.epsilon}, delta={self.delta}, "
-            f"sensitive={list(self.sensitive)}, fairness={self.fairness!r}) <{fitted}>"
+            f"{'' if private else 'NOT PRIVATE: '}FairVeil(epsilon={epsilon}, "
+            f"delta={delta}, sensitive={list(self.sensitive)}, "
+            f"fairness={self.fairness!r}) <{state}>"
         )
 
 

@@ -20,6 +20,7 @@ from fairveil.marginals import Clique, Sizes, cell_index, cells
 from fairveil.post.targets import Target
 
 _THETA_BOUND = 8.0
+_LEAST_PULL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,26 @@ class Pool:
         )
         return counts.astype(np.float64)
 
-    def rake(self, targets: Sequence[Target], *, sweeps: int, softness: float) -> None:
+    def rake(
+        self,
+        targets: Sequence[Target],
+        *,
+        sweeps: int,
+        softness: float,
+        least_stddev: float = 0.0,
+    ) -> None:
         """Block coordinate steps: each sweep solves each marginal given the others.
 
         Args:
             targets: what the weighted pool should look like.
             sweeps: passes over all targets.
             softness: M above; larger trusts noisy cells less.
+            least_stddev: noise that each cell is held to have at least.
         """
         for _ in range(sweeps):
             for target in targets:
-                self._solve(target, softness)
+                stddev = max(target.stddev, least_stddev)
+                self._solve(target, max(stddev**2 * softness, _LEAST_PULL))
 
     def draw(self, n: int, rng: np.random.Generator) -> Codes:
         """N rows drawn by weight, with repetition."""
@@ -99,11 +109,10 @@ class Pool:
             self._index[columns] = flat.astype(np.int32)
         return self._index[columns]
 
-    def _solve(self, target: Target, softness: float) -> None:
+    def _solve(self, target: Target, pull: float) -> None:
         columns = target.columns
         now = self.probs(columns)
         old = self._theta.get(columns, np.zeros(len(now)))
-        pull = max(target.stddev**2 * softness, 1e-9)
         new = _root(target.probs, now, old, pull)
         self._theta[columns] = new
         self.weights = self.weights * np.exp(new - old)[self._cells(columns)]

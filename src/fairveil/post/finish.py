@@ -112,6 +112,7 @@ def _raked_teacher(bundle: Bundle, settings: Fit, seeds: Seeds) -> Pool:
         bundle.targets,
         sweeps=settings.calibration.sweeps,
         softness=settings.calibration.softness,
+        least_stddev=settings.calibration.least_stddev,
     )
     return pool
 
@@ -127,7 +128,12 @@ def _calibrated(  # noqa: PLR0917  (the last step needs all that was made)
     calibration = settings.calibration
     source = RowSource(model, seeds.number("calibration pool"))
     pool = Pool(source.rows(calibration.pool), bundle.codec.sizes)
-    pool.rake(targets, sweeps=calibration.sweeps, softness=calibration.softness)
+    pool.rake(
+        targets,
+        sweeps=calibration.sweeps,
+        softness=calibration.softness,
+        least_stddev=calibration.least_stddev,
+    )
     weights = pool.model()
     cap = choose_cap(weights.log_weights(pool.codes), calibration)
     return Sampler(bundle.codec, model, weights, cap, redraw)

@@ -1,52 +1,102 @@
-"""The table comes in: rows encoded, units bounded, and hidden behind ``Sensitive``.
+"""The table comes in: rows encoded, units bounded, hidden and counted.
 
-Secret: everything but the return value's type. A value outside the schema is mapped by
-the schema alone; no error here depends on a value.
+Secret: the rows and their number. Public: the noisy number of rows. A value outside the
+schema is mapped by the schema alone; no error here depends on a value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from fairveil.codec import Codec
+from fairveil._types import Released
+from fairveil.codec import Codec, is_missing, recode
+from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
-from fairveil.private.view import Sensitive, bounded
+from fairveil.private.view import Border, Sensitive, authorise, bounded
 
 
-def take_in(
+_INCOMPARABLE = object()
+
+
+def open_border(
     table: nw.DataFrame[Any],
     codec: Codec,
     *,
     unit: str | None,
     max_rows_per_unit: int,
+    ledger: Ledger,
     noise: NoiseSource,
-) -> Sensitive:
-    """Encode a table and bound each unit's rows.
+    rho: float,
+) -> tuple[Border, Released[int]]:
+    """Encode a table, bound each unit's rows, and release the number of rows.
 
     Args:
         table: the real rows; the unit column, if any, is not encoded.
         codec: from the schema alone.
         unit: column whose equal values belong to one unit; None: each row is a unit.
         max_rows_per_unit: rows kept of each unit, at random.
-        noise: source of that choice.
+        ledger: asked before the first cell is read.
+        noise: source of the privacy noise, and of the rows kept.
+        rho: budget of the row count.
+
+    Returns:
+        The border, and the noisy number of kept rows, at least 1.
+
+    Raises:
+        BudgetError: the ledger refuses; no cell has been read.
     """
+    most = 1 if unit is None else max_rows_per_unit
+    what = "number of rows"
+    stddev = authorise(ledger, "rows", what, sensitivity=most, rho=rho, discrete=True)
+    rows = _take_in(table, codec, unit=unit, most=most, noise=noise)
+    count = np.array([len(rows.unwrap())])
+    noisy = count + noise.discrete_gaussian(count.shape, stddev)
+    n_hat = Released(max(int(noisy[0]), 1), (f"rows/{what}",))
+    return Border(rows, ledger, noise), n_hat
+
+
+def recoded(
+    border: Border, labels: Sequence[np.ndarray | None], sizes: tuple[int, ...]
+) -> Border:
+    """The same rows on merged bins; ``labels`` maps old to new codes by column."""
+    old = border.rows
+    codes = recode(old.unwrap(), labels)
+    rows = Sensitive(codes, sizes=sizes, rows_per_unit=old.rows_per_unit)
+    return Border(rows, border.ledger, border.noise)
+
+
+def _take_in(
+    table: nw.DataFrame[Any],
+    codec: Codec,
+    *,
+    unit: str | None,
+    most: int,
+    noise: NoiseSource,
+) -> Sensitive:
     codes = codec.encode(table)
     units = None if unit is None else _unit_codes(table[unit].to_list())
-    keep = bounded(units, len(codes), most=max_rows_per_unit, noise=noise)
-    most = 1 if unit is None else max_rows_per_unit
+    keep = bounded(units, len(codes), most=most, noise=noise)
     return Sensitive(codes[keep], sizes=codec.sizes, rows_per_unit=most)
 
 
 def _unit_codes(values: list[Any]) -> np.ndarray:
-    """A number for each unit; nulls get -1, a unit of their own each."""
+    """A number for each unit; a null gets -1, a unit of its own.
+
+    Equal numbers are one unit (7 and 7.0), whatever the dtype. Cells that cannot be
+    compared (lists) are one unit together, so that nobody passes the bound by them.
+    """
     seen: dict[Any, int] = {}
 
     def code(value: Any) -> int:
-        if value is None or value != value:  # noqa: PLR0124  (not-a-number)
+        if is_missing(value):
             return -1
-        return seen.setdefault(value, len(seen))
+        try:
+            return seen.setdefault(value, len(seen))
+        except TypeError:
+            return seen.setdefault(_INCOMPARABLE, len(seen))
 
     return np.fromiter(map(code, values), dtype=np.int64, count=len(values))

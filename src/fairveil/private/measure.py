@@ -1,4 +1,4 @@
-"""Noisy counts: the row count, histograms on public grids, marginals, and selection.
+"""Noisy counts: histograms on public grids, marginals, and selection.
 
 Secret: counts before the noise, and the cache of true histograms inside ``Counter``.
 Public: noisy counts (discrete Gaussian) and the index that the selection returns.
@@ -22,16 +22,6 @@ from fairveil._types import Floats, Released
 from fairveil.marginals import Clique, Marginal, histogram
 from fairveil.privacy.zcdp import gaussian_stddev
 from fairveil.private.view import Border
-
-
-def row_count(border: Border, *, rho: float) -> Released[int]:
-    """Noisy number of rows, at least 1."""
-    stddev = border.gaussian(
-        "rows", "number of rows", bound=1.0, rho=rho, discrete=True
-    )
-    count = np.array([len(border.rows.unwrap())])
-    noisy = count + border.noise.discrete_gaussian(count.shape, stddev)
-    return Released(max(int(noisy[0]), 1), ("rows/number of rows",))
 
 
 class Counter:

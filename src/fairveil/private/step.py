@@ -27,6 +27,16 @@ CHUNK = 4096  # rows encoded at a time; bounds memory, changes no result
 ChunkSum = Callable[[Codes, np.ndarray], Params]
 
 
+def fresh_keys(border: Border, n: int) -> list[jax.Array]:
+    """Keys for initial weights and latent draws, from the border's noise source.
+
+    They make no privacy noise; but ``random_state`` is for post-processing only, so
+    inside the private stage nothing hangs on it.
+    """
+    seed = int(border.noise.uint64(1)[0] >> np.uint64(32))
+    return list(jax.random.split(jax.random.key(seed), n))
+
+
 def noisy_sum(border: Border, chunk_sum: ChunkSum, *, noise_stddev: float) -> Params:
     """Sum a bounded per-row contribution over all rows and add Gaussian noise.
 

@@ -8,7 +8,6 @@ sizes, and the most rows that one unit (a person) can own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -43,14 +42,6 @@ class Sensitive:
     def unwrap(self) -> Codes:
         """The rows. Nothing computed from them may leave without noise."""
         return self._codes
-
-    def map(
-        self, change: Callable[[Codes], Codes], sizes: tuple[int, ...]
-    ) -> Sensitive:
-        """The same units after a row-by-row change of codes."""
-        return Sensitive(
-            change(self._codes), sizes=sizes, rows_per_unit=self.rows_per_unit
-        )
 
     def __repr__(self) -> str:
         return "Sensitive(<hidden>)"
@@ -104,22 +95,15 @@ class Border:
         Raises:
             BudgetError: the ledger refuses.
         """
-        if not self.ledger.private:
-            self.ledger.spend(NonPrivate(stage=stage, what=what))
-            return 0.0
-        sensitivity = bound * self.rows.rows_per_unit
-        stddev = gaussian_stddev(sensitivity, rho, count=count)
-        self.ledger.spend(
-            Gaussian(
-                stage=stage,
-                what=what,
-                sensitivity=sensitivity,
-                noise_stddev=stddev,
-                count=count,
-                discrete=discrete,
-            )
+        return authorise(
+            self.ledger,
+            stage,
+            what,
+            sensitivity=bound * self.rows.rows_per_unit,
+            rho=rho,
+            count=count,
+            discrete=discrete,
         )
-        return stddev
 
     def exponential(self, stage: str, what: str, *, bound: float, rho: float) -> float:
         """Authorise one choice; its parameter e (infinite without a budget)."""
@@ -132,6 +116,33 @@ class Border:
             Exponential(stage=stage, what=what, sensitivity=sensitivity, e=e)
         )
         return e
+
+
+def authorise(
+    ledger: Ledger,
+    stage: str,
+    what: str,
+    *,
+    sensitivity: float,
+    rho: float,
+    count: int = 1,
+    discrete: bool = False,
+) -> float:
+    """Ask the ledger for Gaussian noise; see ``Border.gaussian``."""
+    if not ledger.private:
+        ledger.spend(NonPrivate(stage=stage, what=what))
+        return 0.0
+    stddev = gaussian_stddev(sensitivity, rho, count=count)
+    event = Gaussian(
+        stage=stage,
+        what=what,
+        sensitivity=sensitivity,
+        noise_stddev=stddev,
+        count=count,
+        discrete=discrete,
+    )
+    ledger.spend(event)
+    return stddev
 
 
 def bounded(
