@@ -172,7 +172,7 @@ def _rounds(
 ) -> list[Marginal]:
     """Select the marginal where the model is worst, measure it, rake; repeat."""
     counter, sizes = Counter(border), border.rows.sizes
-    candidates = _candidates(sizes, settings)
+    candidates = _candidates(sizes, settings, border.noise)
     rounds = min(settings.measuring.rounds, len(candidates))
     if rounds == 0:  # a single column has no pairs
         return []
@@ -205,12 +205,22 @@ def _rounds(
     return known[len(singles) :]
 
 
-def _candidates(sizes: tuple[int, ...], settings: Fit) -> list[Clique]:
-    columns = range(len(sizes))
-    most = {2: settings.measuring.pair_cells, 3: settings.measuring.triple_cells}
-    return [
+def _candidates(
+    sizes: tuple[int, ...], settings: Fit, noise: NoiseSource
+) -> list[Clique]:
+    """Pairs and triples that may be measured; chosen without looking at any row."""
+    wish, columns = settings.measuring, range(len(sizes))
+    pairs = [
         q
-        for ways, limit in most.items()
-        for q in itertools.combinations(columns, ways)
-        if cells(sizes, q) <= limit
+        for q in itertools.combinations(columns, 2)
+        if cells(sizes, q) <= wish.pair_cells
     ]
+    triples = [
+        q
+        for q in itertools.combinations(columns, 3)
+        if cells(sizes, q) <= wish.triple_cells
+    ]
+    if len(triples) > wish.most_triples:
+        kept = noise.choose(len(triples), wish.most_triples)
+        triples = [triples[i] for i in kept]
+    return pairs + triples

@@ -106,6 +106,7 @@ class Measuring:
         most_bins: bins of a numeric column at most (32 is the limit).
         rounds: adaptive rounds: select one marginal, measure it, rake.
         triple_cells: three-way marginals up to this many cells are candidates.
+        most_triples: three-way candidates at most; of more, a random part is taken.
         pair_cells: two-way marginals up to this many cells are candidates.
         pool: teacher rows that stand for the model between the rounds.
     """
@@ -113,6 +114,7 @@ class Measuring:
     most_bins: int = 32
     rounds: int = 30
     triple_cells: int = 600
+    most_triples: int = 400
     pair_cells: int = 4096
     pool: int = 60_000
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairveil._types import Codes, Floats
-from fairveil.marginals import Clique, Sizes, cell_index, cells
+from fairveil.marginals import Clique, Sizes, cell_index, cells, histogram
 from fairveil.post.targets import Target
 
 _THETA_BOUND = 8.0
@@ -62,12 +62,7 @@ class Pool:
 
     def probs(self, columns: Clique) -> Floats:
         """Weighted probabilities of a marginal's cells."""
-        counts = np.bincount(
-            self._cells(columns),
-            weights=self.weights,
-            minlength=cells(self.sizes, columns),
-        )
-        return counts.astype(np.float64)
+        return histogram(self.codes, self.sizes, columns, self.weights)
 
     def rake(
         self,
@@ -111,11 +106,13 @@ class Pool:
 
     def _solve(self, target: Target, pull: float) -> None:
         columns = target.columns
-        now = self.probs(columns)
+        at = self._cells(columns)
+        count = cells(self.sizes, columns)
+        now = np.bincount(at, self.weights, minlength=count).astype(np.float64)
         old = self._theta.get(columns, np.zeros(len(now)))
         new = _root(target.probs, now, old, pull)
         self._theta[columns] = new
-        self.weights = self.weights * np.exp(new - old)[self._cells(columns)]
+        self.weights = self.weights * np.exp(new - old)[at]
         self.weights /= self.weights.sum()
 
 

@@ -18,7 +18,6 @@ from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.view import Border, Sensitive, authorise, bounded
 
-
 _INCOMPARABLE = object()
 
 
