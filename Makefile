@@ -38,7 +38,7 @@ test: lint
 
 figures: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py
-	$(BIN)/python benchmarks/adult.py $(ARGS)
+	$(BIN)/python benchmarks/adult.py --page docs/figures.md $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
