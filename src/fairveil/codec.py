@@ -269,7 +269,7 @@ def is_missing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)  # noqa: PLR0124  (only not-a-number differs)
-    except (TypeError, ValueError):  # pandas.NA refuses a truth value; arrays too
+    except Exception:  # noqa: BLE001  (pandas.NA refuses a truth value; others worse)
         return type(value).__name__ in {"NAType", "NaTType"}
 
 
@@ -277,9 +277,9 @@ def as_number(value: Any) -> float:
     """A cell as a float; not-a-number where it is none. Never raises."""
     try:
         return float(value)
-    except OverflowError:
+    except OverflowError:  # an integer beyond all floats
         return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
         return math.nan
 
 

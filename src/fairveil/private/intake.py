@@ -95,7 +95,7 @@ def _unit_codes(values: list[Any]) -> np.ndarray:
             return -1
         try:
             return seen.setdefault(value, len(seen))
-        except TypeError:
+        except Exception:  # noqa: BLE001  (a cell must never stop a fit)
             return seen.setdefault(_INCOMPARABLE, len(seen))
 
     return np.fromiter(map(code, values), dtype=np.int64, count=len(values))

@@ -83,7 +83,7 @@ def row_normals(key: jax.Array, codes: jax.Array, width: int) -> jax.Array:
         jnp.full_like(word, first), jnp.full_like(word, second), word, block
     )
     bits = jnp.concatenate(pair, axis=1)[:, :width]
-    uniform = (bits >> 8).astype(jnp.float32) * 2.0**-24 + 2.0**-25  # inside (0, 1)
+    uniform = (bits >> 9).astype(jnp.float32) * 2.0**-23 + 2.0**-24  # inside (0, 1)
     return jax.scipy.special.ndtri(uniform)
 
 

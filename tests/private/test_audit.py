@@ -1,0 +1,202 @@
+"""A worst-case attack on the releases: nothing beyond epsilon is learnt of one row.
+
+The pair of tables is that of the PATE-GAN study (Ganev et al., 2406.13985): four rows
+of zeros, and the same with (1, 1, 1). The attacker knows both tables and everything
+but the noise, and thresholds the likelihood ratio of what was released. He must stay
+below epsilon, and must win at once when the noise is switched off.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import narwhals as nw
+import numpy as np
+import pytest
+from border_tools import flat, frame_of, rows_of, schema_of, small_chunks
+from scipy.stats import beta
+
+from fairveil import chain, config
+from fairveil.nn import vae
+from fairveil.nn.blocks import Blocks
+from fairveil.nn.mixture import Mixture
+from fairveil.post.teacher import Teacher
+from fairveil.privacy.ledger import Ledger
+from fairveil.privacy.noise import NoiseSource
+from fairveil.private import cluster
+from fairveil.private.fit_vae import chunk_gradient
+from fairveil.private.step import noisy_sum
+from fairveil.private.view import Border
+
+SIZES = (2, 2, 2)
+WITHOUT = np.zeros((4, 3), np.int32)
+WITH = np.r_[WITHOUT, [[1, 1, 1]]].astype(np.int32)
+SHAPE = vae.VaeShape(blocks=Blocks(SIZES), hidden=(4,), latent=2)
+TINY = config.Fit(
+    vae=config.VaeTraining(hidden=(4,), latent=2, steps=2),
+    measuring=config.Measuring(rounds=3, pool=200),
+)
+DELTA = 1e-5
+RUNS = 300
+
+
+class Scaled(NoiseSource):
+    """Noise times a factor: 0 and 0.1 are the positive controls."""
+
+    factor = 1.0
+
+    def gaussian(self, shape, stddev):
+        return super().gaussian(shape, stddev) * self.factor
+
+    def discrete_gaussian(self, shape, stddev):
+        return super().discrete_gaussian(shape, stddev) * self.factor
+
+
+def noise_of(factor, seed):
+    source = Scaled.insecure(seed)
+    source.factor = factor
+    return source
+
+
+def epsilon_lower_bound(out, inside, delta=DELTA, confidence=0.999):
+    """Clopper-Pearson lower bound on epsilon from scores of both tables.
+
+    The threshold and the side are chosen on the first half and judged on the second.
+    """
+    half = len(out) // 2
+    best, choice = -1.0, (0.0, 1)
+    for side in (1, -1):
+        for cut in np.quantile(
+            side * np.r_[out[:half], inside[:half]], np.linspace(0.02, 0.98, 49)
+        ):
+            power = np.mean(side * inside[:half] > cut)
+            alarm = np.mean(side * out[:half] > cut)
+            gain = math.log((power + 1e-2) / (alarm + 1e-2))
+            best, choice = max((best, choice), (gain, (float(cut), side)))
+    cut, side = choice
+    hits, alarms = (int(np.sum(side * x[half:] > cut)) for x in (inside, out))
+    n, risk = half, (1 - confidence) / 2
+    low = beta.ppf(risk, hits, n - hits + 1) if hits else 0.0
+    high = beta.ppf(1 - risk, alarms + 1, n - alarms) if alarms < n else 1.0
+    return math.log((low - delta) / high) if low > delta else 0.0
+
+
+@cache
+def teacher():
+    flat_prior = Mixture(np.ones(1), np.zeros((1, 2)), np.eye(2)[None])
+    return Teacher(vae.init(jax.random.key(0), SHAPE), SHAPE, flat_prior)
+
+
+class FixedRows:
+    """Stands for the teacher's rows, which the audit of the counts does not need."""
+
+    def __init__(self, model, seed):
+        del model, seed
+
+    def rows(self, n):
+        return np.random.default_rng(0).integers(0, 2, (n, 3)).astype(np.int32)
+
+
+@pytest.fixture
+def _counts_only(monkeypatch):
+    monkeypatch.setattr(chain, "_teacher", lambda *_args, **_more: teacher())
+    monkeypatch.setattr(chain, "RowSource", FixedRows)
+
+
+def count_scores(codes, factor, first_seed):
+    """Log-likelihood ratio, up to constants, of all noisy counts of a fit."""
+    frame, scores = nw.from_native(frame_of(codes, SIZES), eager_only=True), []
+    schema = schema_of(SIZES)
+    for seed in range(first_seed, first_seed + RUNS):
+        ledger = Ledger(epsilon=1.0, delta=DELTA)
+        bundle = chain.measure_table(
+            frame,
+            schema,
+            settings=TINY,
+            ledger=ledger,
+            noise=noise_of(factor, seed),
+            unit=None,
+            max_rows_per_unit=1,
+            progress=lambda *_: None,
+        )
+        rows = next(e for e in ledger.events if e.stage == "rows")
+        score = bundle.n_hat / rows.noise_stddev**2
+        for marginal in bundle.marginals:  # the canary's cell is the last of each
+            score += marginal.counts[-1] / marginal.noise_stddev**2
+        scores.append(score)
+    return np.array(scores)
+
+
+@cache
+def white_box():
+    """The canary's own contribution to a gradient sum and to the moments."""
+    layers = vae.init(jax.random.key(3), SHAPE)
+    layers = jax.tree.map(lambda a: a * 3, layers)
+    gradient = partial(
+        chunk_gradient(SHAPE, vae.VaeWeights(), 1.0), layers, None, jax.random.key(1)
+    )
+    centroids = jnp.asarray([[1.0, 0.0], [-1.0, 0.0]], jnp.float32)
+    moments = partial(
+        cluster._chunk_moments(SHAPE, layers, second=True), centroids, jax.random.key(1)
+    )
+    return {"gradient": (gradient, 1.0), "moments": (moments, math.sqrt(3.0))}
+
+
+def sum_scores(codes, name, factor, first_seed, rho):
+    chunk_sum, bound = white_box()[name]
+    sums = []
+    for table in (WITH, WITHOUT):
+        quiet = Border(
+            rows_of(table, SIZES), Ledger(epsilon=1.0, delta=DELTA), noise_of(0.0, 0)
+        )
+        sums.append(flat(noisy_sum(quiet, chunk_sum, noise_stddev=1.0)))
+    direction = sums[0] - sums[1]
+    assert 0.5 * bound < np.linalg.norm(direction) <= bound  # a canary worth its name
+    scores = []
+    for seed in range(first_seed, first_seed + RUNS):
+        ledger = Ledger(epsilon=1.0, delta=DELTA)
+        border = Border(rows_of(codes, SIZES), ledger, noise_of(factor, seed))
+        stddev = border.gaussian("audit", name, bound=bound, rho=ledger.share(rho))
+        scores.append(
+            flat(noisy_sum(border, chunk_sum, noise_stddev=stddev)) @ direction
+        )
+    return np.array(scores)
+
+
+@pytest.mark.statistical
+@pytest.mark.usefixtures("_counts_only")
+@pytest.mark.parametrize(("factor", "screams"), [(1.0, False), (0.0, True)])
+def test_noisy_counts_betray_no_row(factor, screams):
+    out = count_scores(WITHOUT, factor, 0)
+    inside = count_scores(WITH, factor, 10_000)
+    found = epsilon_lower_bound(out, inside)
+    assert (found > 1.0) is screams, found
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("name", ["gradient", "moments"])
+@pytest.mark.parametrize(
+    ("factor", "screams"), [(1.0, False), (0.1, True), (0.0, True)]
+)
+def test_noisy_sums_betray_no_row(monkeypatch, name, factor, screams):
+    """The whole budget in one sum, and an attacker who knows the canary's gradient."""
+    small_chunks(monkeypatch, 8)
+    out = sum_scores(WITHOUT, name, factor, 0, rho=1.0)
+    inside = sum_scores(WITH, name, factor, 10_000, rho=1.0)
+    found = epsilon_lower_bound(out, inside)
+    assert (found > 1.0) is screams, found
+
+
+@pytest.mark.statistical
+def test_the_bound_is_a_bound_and_not_a_weak_one():
+    """Randomised response of a known epsilon: never above it, and not far below."""
+    rng = np.random.default_rng(0)
+    for truth in (0.5, 1.0, 3.0):
+        keep = math.exp(truth) / (1 + math.exp(truth))
+        inside = (rng.random(20_000) < keep).astype(float)
+        out = (rng.random(20_000) >= keep).astype(float)
+        found = epsilon_lower_bound(out, inside, delta=0.0)
+        assert 0.75 * truth < found < truth

@@ -1,0 +1,485 @@
+"""The privacy border is visible in the import graph; these tests read it.
+
+Every check returns lines ``file:line: what is wrong``, so that a failure names the
+offending import. Each rule is also shown to fail on a planted violation.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "src" / "fairveil"
+
+# Longest prefix wins. A module imports lower levels, or its own folder and level.
+LEVELS = {
+    "errors": 0,
+    "_check": 0,
+    "_types": 0,
+    "schema": 1,
+    "config": 1,
+    "seeds": 1,
+    "privacy": 2,
+    "bins": 2,
+    "codec": 2,
+    "marginals": 2,
+    "tables": 2,
+    "datasets": 2,  # public tables; knows errors and schema only
+    "nn": 3,
+    "nn.layers": 2,
+    "nn.blocks": 2,
+    "private": 4,
+    "post": 5,
+    "artifact": 6,  # writes what post made
+    "evaluate": 5,
+    "chain": 6,
+    "_wishes": 6,
+    "synthesizer": 6,
+    "demo": 6,
+    "report": 6,
+    "": 6,  # the package's own __init__: names that load late
+    "plan": 7,
+    "audit": 7,
+    "bench": 7,
+    "studio": 7,
+    "cli": 7,
+    "_console": 7,
+    "__main__": 7,
+}
+TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
+TENSOR_HOMES = ("nn", "private", "post")
+NOISE_HOMES = ("privacy", "private", "chain", "synthesizer")
+NO_OTHER_RANDOM = ("privacy", "private", "chain")
+OTHER_RANDOM = ("numpy.random", "random", "scipy.stats")
+ROW_HOMES = ("private", "evaluate", "codec")
+FORBIDDEN = (("post", "private"), ("evaluate", "private"), ("nn", "private"))
+MOST_FILE, MOST_FUNCTION = 400, 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """One import of one module."""
+
+    path: Path
+    line: int
+    source: str  # module inside the package: "nn.vae"
+    target: str  # inside the package, or a foreign module
+    own: bool  # the target is in the package
+
+    def __str__(self) -> str:
+        name = f"fairveil.{self.target}" if self.own else self.target
+        return f"{self.path}:{self.line}: fairveil.{self.source} imports {name}"
+
+
+def modules(root: Path) -> dict[str, Path]:
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join(parts)] = path
+    return found
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def typing_only(module: ast.Module) -> set[int]:
+    """Lines inside ``if TYPE_CHECKING``: nothing is imported there at run time."""
+    lines: set[int] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            lines |= {
+                child.lineno for child in ast.walk(node) if hasattr(child, "lineno")
+            }
+    return lines
+
+
+def imports(root: Path) -> Iterator[Import]:
+    known = modules(root)
+    for source, path in known.items():
+        module = tree(path)
+        late = typing_only(module)
+        for node in ast.walk(module):
+            if getattr(node, "lineno", 0) in late:
+                continue
+            for name in _names(node, source, path, known):
+                own = name == "fairveil" or name.startswith("fairveil.")
+                target = name.removeprefix("fairveil").lstrip(".") if own else name
+                yield Import(path, node.lineno, source, target, own)
+
+
+def _names(node: ast.AST, source: str, path: Path, known: dict[str, Path]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = node.module or ""
+    if node.level:
+        here = source.split(".") if source else []
+        here = here if path.stem == "__init__" else here[:-1]
+        here = here[: len(here) - node.level + 1]
+        base = ".".join(["fairveil", *here, *([base] if base else [])])
+    out = []
+    for alias in node.names:
+        inner = f"{base}.{alias.name}".removeprefix("fairveil").lstrip(".")
+        own = base == "fairveil" or base.startswith("fairveil.")
+        out.append(f"{base}.{alias.name}" if not own or inner in known else base)
+    return out
+
+
+def belongs(module: str, homes: tuple[str, ...]) -> bool:
+    return any(module == home or module.startswith(f"{home}.") for home in homes)
+
+
+def level(module: str) -> int | None:
+    parts = module.split(".")
+    for end in range(len(parts), 0, -1):
+        if ".".join(parts[:end]) in LEVELS:
+            return LEVELS[".".join(parts[:end])]
+    return None
+
+
+def folder(module: str, root: Path) -> str:
+    path = modules(root)[module]
+    return module if path.stem == "__init__" else module.rpartition(".")[0]
+
+
+def upward_imports(root: Path) -> list[str]:
+    out = [
+        f"{p}:1: fairveil.{m} has no level"
+        for m, p in modules(root).items()
+        if level(m) is None
+    ]
+    for found in imports(root):
+        if not found.own:
+            continue
+        if found.target not in modules(root):
+            out.append(f"{found}, which does not exist")
+            continue
+        mine, theirs = level(found.source), level(found.target)
+        same = folder(found.source, root) == folder(found.target, root)
+        if mine is None or theirs is None or theirs < mine:
+            continue
+        if theirs > mine or not same:
+            out.append(f"{found}: level {theirs} from level {mine}")
+    return out
+
+
+def cycles(root: Path) -> list[str]:
+    graph: dict[str, dict[str, Import]] = {module: {} for module in modules(root)}
+    for found in imports(root):
+        if found.own and found.target != found.source:
+            graph[found.source][found.target] = found
+    out: list[str] = []
+    for start, first in graph.items():
+        reached, edge = set(), list(first.values())
+        while edge:
+            found = edge.pop()
+            if found.target == start:
+                out.append(f"{found}: a circle")
+            elif found.target not in reached:
+                reached.add(found.target)
+                edge.extend(graph.get(found.target, {}).values())
+    return out
+
+
+def forbidden_imports(root: Path) -> list[str]:
+    return [
+        str(found)
+        for found in imports(root)
+        for source, target in FORBIDDEN
+        if found.own
+        and belongs(found.source, (source,))
+        and belongs(found.target, (target,))
+    ] + [
+        str(found)
+        for found in imports(root)
+        if found.own
+        and belongs(found.source, ("nn",))
+        and not belongs(found.target, ("nn", "_types", "errors", "_check"))
+    ]
+
+
+def tensor_imports(root: Path) -> list[str]:
+    return [
+        str(found)
+        for found in imports(root)
+        if not found.own
+        and found.target.split(".")[0] in TENSORS
+        and not belongs(found.source, TENSOR_HOMES)
+    ]
+
+
+def noise_imports(root: Path) -> list[str]:
+    return [
+        str(found)
+        for found in imports(root)
+        if found.own
+        and belongs(found.target, ("privacy.noise", "privacy._discrete"))
+        and not belongs(found.source, NOISE_HOMES)
+    ]
+
+
+def other_randomness(root: Path) -> list[str]:
+    """NumPy's or Python's generators in the files that must not use them."""
+    out = [
+        str(found)
+        for found in imports(root)
+        if not found.own
+        and belongs(found.target, OTHER_RANDOM)
+        and belongs(found.source, NO_OTHER_RANDOM)
+    ]
+    for module, path in modules(root).items():
+        if not belongs(module, NO_OTHER_RANDOM):
+            continue
+        out += [
+            f"{path}:{node.lineno}: {ast.unparse(node)}"
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Attribute)
+            and ast.unparse(node) in ("np.random", "numpy.random")
+        ]
+    return out
+
+
+def row_access(root: Path) -> list[str]:
+    """Calls that open, change or encode real rows outside their homes."""
+    out = []
+    for module, path in modules(root).items():
+        for node in ast.walk(tree(path)):
+            if not isinstance(node, ast.Attribute):
+                continue
+            owner = ast.unparse(node.value)
+            if node.attr == "unwrap" and not belongs(module, ("private",)):
+                out.append(f"{path}:{node.lineno}: unwrap of {owner}")
+            rows = owner == "rows" or owner.endswith(".rows")
+            if node.attr == "map" and rows and not belongs(module, ("private",)):
+                out.append(f"{path}:{node.lineno}: {owner}.map computes from rows")
+            if node.attr == "_codes" and module != "private.view":
+                out.append(f"{path}:{node.lineno}: {owner}._codes")
+            if (
+                node.attr == "encode"
+                and owner.endswith("codec")
+                and not belongs(module, ROW_HOMES)
+            ):
+                out.append(f"{path}:{node.lineno}: {owner}.encode")
+    return out
+
+
+def too_long(root: Path) -> list[str]:
+    out = []
+    for module, path in modules(root).items():
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        if length > MOST_FILE:
+            out.append(f"{path}:1: {length} lines")
+        if belongs(module, ("nn",)):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = _code_lines(node)
+                if lines > MOST_FUNCTION:
+                    out.append(f"{path}:{node.lineno}: {node.name} has {lines} lines")
+    return out
+
+
+def _code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function's body without its docstring."""
+    start = node.body[0].lineno
+    if ast.get_docstring(node) is not None:
+        start = (node.body[0].end_lineno or start) + 1
+    return (node.end_lineno or start) - start + 1
+
+
+def output_calls(root: Path) -> list[str]:
+    """Printing or logging on the way from the rows to the release."""
+    homes = ("privacy", "private", "chain", "codec", "bins", "marginals", "post", "nn")
+    out = []
+    for module, path in modules(root).items():
+        if not belongs(module, homes):
+            continue
+        out += [
+            f"{path}:{node.lineno}: {ast.unparse(node.func)}"
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) in ("print", "jax.debug.print", "warnings.warn")
+        ]
+    return out + [
+        str(found)
+        for found in imports(root)
+        if found.target in ("logging", "warnings") and belongs(found.source, homes)
+    ]
+
+
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        upward_imports,
+        cycles,
+        forbidden_imports,
+        tensor_imports,
+        noise_imports,
+        other_randomness,
+        row_access,
+        too_long,
+        output_calls,
+    )
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_tree_keeps_the_rule(name: str) -> None:
+    found = RULES[name](ROOT)
+    assert not found, "\n".join(["", *found])
+
+
+def test_the_walk_sees_the_whole_tree() -> None:
+    seen = {(found.source, found.target) for found in imports(ROOT)}
+    assert ("private.step", "private.view") in seen
+    assert ("private.fit_vae", "nn.vae") in seen  # from a package, a module
+    assert ("private.fit_vae", "jax.numpy") in seen or (
+        "private.fit_vae",
+        "jax",
+    ) in seen
+    assert len(modules(ROOT)) > 30
+
+
+PLANTED = {
+    "post sees private": (
+        "post/leak.py",
+        "from fairveil.private.view import Sensitive\n",
+        "forbidden_imports",
+    ),
+    "evaluate sees private": (
+        "evaluate/leak.py",
+        "\n\nfrom fairveil.private import view\n",
+        "forbidden_imports",
+    ),
+    "nn sees config": ("nn/leak.py", "import fairveil.config\n", "forbidden_imports"),
+    "nn sees the ledger": (
+        "nn/leak.py",
+        "from fairveil.privacy.ledger import Ledger\n",
+        "forbidden_imports",
+    ),
+    "relative upward": (
+        "private/leak.py",
+        "from ..chain import measure_table\n",
+        "upward_imports",
+    ),
+    "inside a function": (
+        "codec.py",
+        "def f():\n    from fairveil.synthesizer import FairVeil\n",
+        "upward_imports",
+    ),
+    "a stranger": ("stranger.py", "", "upward_imports"),
+    "sideways": (
+        "tables/leak.py",
+        "from fairveil.codec import Codec\n",
+        "upward_imports",
+    ),
+    "a circle": ("private/view.py", "from fairveil.private import step\n", "cycles"),
+    "jax in the codec": ("codec.py", "import jax.numpy as jnp\n", "tensor_imports"),
+    "torch anywhere else": ("privacy/zcdp.py", "import torch\n", "tensor_imports"),
+    "noise behind the border": (
+        "post/leak.py",
+        "from fairveil.privacy.noise import NoiseSource\n",
+        "noise_imports",
+    ),
+    "numpy noise": (
+        "private/view.py",
+        "import numpy as np\nx = np.random.default_rng(0).normal()\n",
+        "other_randomness",
+    ),
+    "numpy generator by name": (
+        "privacy/zcdp.py",
+        "from numpy.random import default_rng\n",
+        "other_randomness",
+    ),
+    "python's random": ("private/view.py", "import random\n", "other_randomness"),
+    "rows opened outside": (
+        "chain.py",
+        "def f(rows):\n    return rows.unwrap()\n",
+        "row_access",
+    ),
+    "rows behind the wrapper": (
+        "private/step.py",
+        "from fairveil.private import view\ndef f(r):\n    return r._codes\n",
+        "row_access",
+    ),
+    "rows mapped outside": (
+        "chain.py",
+        "def f(border):\n    return border.rows.map(print, ())\n",
+        "row_access",
+    ),
+    "table encoded outside": (
+        "chain.py",
+        "def f(codec, table):\n    return codec.encode(table)\n",
+        "row_access",
+    ),
+    "a long file": ("codec.py", "x = 1\n" * 401, "too_long"),
+    "a long function": ("codec.py", "def f():\n" + "    x = 1\n" * 61, "too_long"),
+    "a print": ("private/view.py", "def f(n):\n    print(n)\n", "output_calls"),
+    "a log": ("private/view.py", "import logging\n", "output_calls"),
+}
+
+
+def small_tree(root: Path) -> Path:
+    clean = {
+        "__init__.py": "",
+        "errors.py": "",
+        "config.py": "",
+        "codec.py": "",
+        "privacy/__init__.py": "",
+        "privacy/noise.py": "",
+        "privacy/ledger.py": "",
+        "privacy/zcdp.py": "",
+        "tables/__init__.py": "",
+        "nn/__init__.py": "",
+        "nn/vae.py": "import jax\n",
+        "private/__init__.py": "",
+        "private/view.py": "from fairveil.privacy.noise import NoiseSource\n",
+        "private/step.py": "from fairveil.private import view\n",
+        "post/__init__.py": "",
+        "evaluate/__init__.py": "",
+        "chain.py": "from fairveil.private.step import x\n",
+        "synthesizer.py": "from fairveil import chain\n",
+    }
+    for name, text in clean.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def test_a_clean_small_tree_passes(tmp_path: Path) -> None:
+    root = small_tree(tmp_path / "fairveil")
+    assert [line for rule in RULES.values() for line in rule(root)] == []
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_violation_is_found(name: str, tmp_path: Path) -> None:
+    file, text, rule = PLANTED[name]
+    root = small_tree(tmp_path / "fairveil")
+    (root / file).write_text(text, encoding="utf-8")
+    found = RULES[rule](root)
+    assert any(f"{root / file}:" in line for line in found), found
+
+
+def test_a_failure_names_file_line_and_import(tmp_path: Path) -> None:
+    root = small_tree(tmp_path / "fairveil")
+    (root / "post/leak.py").write_text("\nfrom fairveil.private import view\n")
+    (line,) = forbidden_imports(root)
+    assert line.endswith(
+        "post/leak.py:2: fairveil.post.leak imports fairveil.private.view"
+    )
+
+
+def test_imports_for_types_alone_are_not_counted(tmp_path: Path) -> None:
+    root = small_tree(tmp_path / "fairveil")
+    (root / "errors.py").write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import fairveil.chain\n"
+    )
+    assert upward_imports(root) == []
