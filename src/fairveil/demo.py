@@ -29,14 +29,14 @@ FILES = ("release.csv", "model.fairveil", "statement.json")
 FEWEST_ROWS = 1000  # below, halves of the figures are undefined
 SPLIT_SEED = 0  # one fixed split, so that figures of different seeds compare
 COLUMNS = ("real", "plain", "critic", "redraw")
-# seconds of each stage on two cores, for the time left: (name, of Adult)
+# seconds of each stage for Adult on a busy machine of two cores, for the time left
 STAGES: Mapping[str, float] = {
-    "private fit: VAE": 30,
-    "private fit: marginals": 10,
-    "release without debiasing": 35,
-    "release with the fairness critic": 45,
-    "release with redrawn columns": 35,
-    "measure the releases": 40,
+    "private fit: VAE": 24,
+    "private fit: marginals": 8,
+    "release without debiasing": 33,
+    "release with the fairness critic": 44,
+    "release with redrawn columns": 38,
+    "measure the releases": 34,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import warnings
 import zlib
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairveil.errors import TableError, UnsupportedError, problem
+from fairveil.errors import ConfigError, TableError, UnsupportedError, problem
 
 _CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet",)
 _ENCODING = "utf-8-sig"  # with or without a byte order mark
@@ -83,6 +84,49 @@ def check_suffix(path: str | Path) -> None:
         UnsupportedError: another suffix, or Parquet without pyarrow.
     """
     _kind(Path(path))
+
+
+def check_output(output: Path, *inputs: Path) -> None:
+    """Refuse, before any work, a place that cannot be written or holds an input.
+
+    Raises:
+        ConfigError: no such folder, not writable, or the file of an input.
+    """
+    if not output.parent.is_dir():
+        raise ConfigError(
+            problem(
+                "the folder of the output does not exist",
+                got=str(output.parent),
+                try_="making it first",
+            )
+        )
+    if output.is_dir():
+        raise ConfigError(problem("the output is a folder", got=str(output)))
+    place = output if output.exists() else output.parent
+    if not os.access(place, os.W_OK):
+        raise ConfigError(problem("the output cannot be written", got=str(output)))
+    if any(output.exists() and i.exists() and output.samefile(i) for i in inputs):
+        raise ConfigError(
+            problem("the output would overwrite an input", got=str(output))
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder in one that exists, unless it is there.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:
+        raise ConfigError(
+            problem(
+                "the output folder cannot be made",
+                got=str(folder),
+                try_="a new name in a folder that exists",
+            )
+        ) from None
 
 
 def _kind(file: Path) -> str:

@@ -1,0 +1,365 @@
+"""What the command line shows: errors, progress, comparisons, statements.
+
+Public things go to the screen here, and two kinds of figures that are not private, each
+labelled so: the demonstration's (of a public table) and those of ``evaluate``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from fairveil.errors import FairveilError
+
+if TYPE_CHECKING:  # this module loads with every --help; these are heavy
+    from fairveil.demo import Demo
+    from fairveil.privacy.statement import Statement
+
+Line: TypeAlias = tuple[str, list[str]]  # a label and its cells
+Section: TypeAlias = tuple[str, list[Line]]  # a title and its lines
+
+DEBUG = "FAIRVEIL_DEBUG"
+_FAILED, _BUG, _INTERRUPTED = 2, 1, 130
+_WIDEST = 80
+_LABEL, _CELL = 30, 11
+_HANG = 9  # where text begins behind a heading such as "Unit:"
+_FIRST_GUESS = 0.03  # of the work done, before a time left is worth showing
+_UNKNOWN = "-"
+
+_HEADS: Mapping[str, str] = {
+    "real": "real\nrows",
+    "plain": "without\ndebiasing",
+    "critic": "fairness\ncritic",
+    "redraw": "redrawn\n(baseline)",
+}
+_ALIKE = "Alike: total variation distance to the real rows (lower is better)"
+_PROBED = "Hidden from an auditor who sees the other columns: AUROC (.5 is hidden)"
+_CLUSTERED = "Hidden from clusters of the other columns: nats (by chance is hidden)"
+_TEST_ROWS = (
+    "Real rows: their distances are those of the test rows, sampling error alone."
+)
+_CAPTION = (
+    _TEST_ROWS,
+    "Fairness critic: the release that is written.",
+    (
+        "Redrawn columns: the trivial baseline, sensitive columns drawn apart from the "
+        "rest of each row; its figures are never credited to the critic."
+    ),
+    (
+        "NOT PRIVATE: these figures compare with real rows, without noise. This table "
+        "is public; of a secret table, publish no such figures."
+    ),
+)
+_PER_COLUMN: Sequence[tuple[str, str, Mapping[str, str]]] = (
+    (
+        "Fair: group gaps of that prediction (0 is none)",
+        "parity_gap",
+        {
+            "demographic_parity": "demographic parity",
+            "equalized_odds": "equalized odds",
+        },
+    ),
+    (_PROBED, "probe", {"auroc": ""}),
+    (
+        _CLUSTERED,
+        "cluster_information",
+        {"mutual_information": "", "null_mean": "by chance alone"},
+    ),
+    (
+        "Real people: what clusters of these rows tell of the test rows, nats",
+        "real_people_information",
+        {"mutual_information": "", "null_mean": "by chance alone"},
+    ),
+)
+
+
+class Commands(TyperGroup):
+    """The group of commands: every failure becomes one line and an exit code."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run a command and leave the process."""
+        del standalone_mode  # ours is the only way out
+        try:
+            # exits ask for their code here instead of leaving
+            code = super().main(*args, standalone_mode=False, **extra)
+        except (KeyboardInterrupt, typer.Abort):
+            _leave("Interrupted.", _INTERRUPTED)
+        except FairveilError as error:
+            _leave(f"Error: {error}", _FAILED)
+        except Exception as error:  # noqa: BLE001  (the text may hold real values)
+            _leave(*_explained(error))
+        if code == _INTERRUPTED:
+            _leave("Interrupted.", _INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """The line and exit code of an error that fairveil did not raise."""
+    told = getattr(error, "format_message", None)  # the parser's, about options only
+    if told is not None:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "fairveil"
+        said = told().replace("Value error, ", "").rstrip(".")
+        return f"Error: {said}; try '{path} --help'.", _FAILED
+    if os.environ.get(DEBUG):
+        raise error
+    if isinstance(error, MemoryError):
+        return "Error: memory ran out; try fewer rows.", _FAILED
+    if isinstance(error, OSError):
+        return f"Error: the system refused a file ({error.strerror}).", _FAILED
+    what = f"fairveil failed ({type(error).__name__}), a fault of ours"
+    why = "the text is hidden, for it may hold values of the table"
+    return f"Error: {what}; {why}; try {DEBUG}=1 to see it.", _BUG
+
+
+def _leave(line: str, code: int) -> NoReturn:
+    typer.echo(" ".join(line.split()), err=True)
+    sys.exit(code)
+
+
+class _TimeLeft(ProgressColumn):
+    """Time left if the rest goes as fast as what is done."""
+
+    def render(self, task: Task) -> Text:
+        done, elapsed = task.completed / (task.total or 1), task.elapsed or 0.0
+        if done < _FIRST_GUESS:
+            return Text("estimating")
+        return Text(f"{duration(elapsed * (1 - done) / done)} left")
+
+
+class Stages:
+    """A progress bar over stages of different length, on standard error.
+
+    Away from a terminal each stage is one line of text.
+
+    Args:
+        weights: expected seconds by name of the stage, in order; only their ratios
+            count.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+        self._names = list(weights)
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            _TimeLeft(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=sum(weights.values()))
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        if self._console.is_terminal:  # elsewhere an early error stays one line
+            self._show(self._names[0])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Tell that ``done`` of ``total`` steps of a stage are done."""
+        place = self._names.index(stage)
+        before = sum(self._weights[name] for name in self._names[:place])
+        spent = self._weights[stage] * done / max(total, 1)
+        self._progress.update(self._task, completed=before + spent)
+        # the silence after a last step belongs to the next stage
+        over = done >= total and place + 1 < len(self._names)
+        self._show(self._names[place + 1] if over else stage)
+
+    def _show(self, stage: str) -> None:
+        if stage == self._shown:
+            return
+        self._shown = stage
+        self._progress.update(self._task, description=stage)
+        if not self._console.is_terminal:
+            self._console.print(f"... {stage}", markup=False, soft_wrap=True)
+
+
+def say(*lines: str) -> None:
+    """Print lines, wrapped; text behind a heading such as ``Unit:`` hangs under it."""
+    console = _screen()
+    for line in lines:
+        for piece in _wrapped(line, console.width):
+            console.print(piece, markup=False, soft_wrap=True)
+
+
+def show_statement(statement: Statement) -> None:
+    """The privacy statement: the promise, what each stage spent, what it rests on."""
+    head, stages, *_ = str(statement).split("\n\n")
+    facts = statement.provenance
+    say(
+        *head.splitlines(),
+        "",
+        *stages.splitlines(),
+        "",
+        *(f"Assumes: {sentence}." for sentence in statement.assumptions),
+        f"Public: {facts.get('always_public', _UNKNOWN)}.",
+        f"Facts: {facts.get('facts', _UNKNOWN)}; declared by "
+        f"{facts.get('declared_by') or 'nobody'}.",
+        f"Fair: {statement.fairness.get('promise', _UNKNOWN)}",
+    )
+
+
+def show_demo(demo: Demo) -> None:
+    """The comparison of the four kinds of rows, and how to read it."""
+    say(
+        f"The embedded table {demo.table.name}: {demo.train_rows:,} real rows to learn "
+        f"from, {demo.test_rows:,} to be judged on. One private fit, three releases.",
+        "",
+    )
+    _show_sections(tuple(_HEADS.values()), _demo_sections(demo))
+    say("", *_CAPTION)
+
+
+def show_evaluation(report: Mapping[str, Any]) -> None:
+    """The figures of ``evaluate.report``, the release beside real rows."""
+    rows = report["rows"]
+    say(
+        f"CONFIDENTIAL. {report['warning']}",
+        "",
+        f"{rows['synthetic']:,} rows of the release beside {rows['real_train']:,} real "
+        f"ones; {rows['real_test']:,} further real rows to be judged on.",
+        "",
+    )
+    _show_sections(("real\nrows", "the\nrelease"), _evaluation_sections(report))
+    say("", _TEST_ROWS, "The test rows judge fairly only if the fit did not see them.")
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, as in ``2 min 05 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _demo_sections(demo: Demo) -> list[Section]:
+    figures = [demo.figures[name] for name in _HEADS]
+    useful: list[Line] = [
+        ("AUROC (higher is better)", [f"{f.auroc:.3f}" for f in figures]),
+        ("  95 % interval", [_between(f.auroc_interval) for f in figures]),
+    ]
+    alike: list[Line] = [
+        ("each column alone", [f"{f.distance[1]:.3f}" for f in figures]),
+        ("pairs of columns", [f"{f.distance[2]:.3f}" for f in figures]),
+    ]
+    guessed: list[Line] = []
+    told: list[Line] = []
+    for k, name in enumerate(demo.table.sensitive):
+        found = [f.clusters[k] for f in figures]
+        guesses = [f.probes[k] for f in figures]
+        guessed.append((name, [f"{p.auroc:.3f}" for p in guesses]))
+        guessed.append(("  95 % interval", [_between(p.interval) for p in guesses]))
+        told.append((name, [f"{c.mutual_information:.4f}" for c in found]))
+        told.append(("  by chance alone", [f"{c.null_mean:.4f}" for c in found]))
+    title = f"Useful: learn from these rows, predict {demo.table.target} of test rows"
+    return [(title, useful), (_ALIKE, alike), (_PROBED, guessed), (_CLUSTERED, told)]
+
+
+def _evaluation_sections(report: Mapping[str, Any]) -> list[Section]:
+    distance, useful = report["distance"], report["utility"]
+    alike = [
+        (ways, [_figure(distance[source][ways]["mean"]) for source in _SOURCES])
+        for ways in distance["real"]
+    ]
+    sections: list[Section] = [(_ALIKE, alike)]
+    if useful:
+        names = {"auroc": "AUROC (higher is better)", "accuracy": "accuracy"}
+        lines = [
+            (text, [_figure(useful[source][key]) for source in _SOURCES])
+            for key, text in names.items()
+        ]
+        sections.append((f"Useful: predict {report['target']} of test rows", lines))
+    for title, block, names in _PER_COLUMN:
+        if report[block]:
+            sections.append((title, _per_column(report[block], names)))
+    return sections
+
+
+_SOURCES = ("real", "synthetic")
+
+
+def _per_column(block: Mapping[str, Any], names: Mapping[str, str]) -> list[Line]:
+    lines: list[Line] = []
+    for pair in zip(*(block[source] for source in _SOURCES), strict=True):
+        if "" not in names.values():
+            lines.append((pair[0]["column"], []))
+        for key, text in names.items():
+            places = 4 if "null_mean" in names else 3
+            label = f"  {text}" if text else pair[0]["column"]
+            lines.append((label, [_figure(found[key], places) for found in pair]))
+    return lines
+
+
+def _show_sections(heads: Sequence[str], sections: Sequence[Section]) -> None:
+    """One table; titles run over its whole width."""
+    console = _screen()
+    rule = "-" * (_LABEL + _CELL * len(heads))
+    console.print(_grid([("", list(heads))], style="bold"))
+    console.print(rule, style="dim")
+    for title, lines in sections:
+        console.print(f"[bold]{escape(title)}[/bold]")
+        console.print(_grid(lines))
+    console.print(rule, style="dim")
+
+
+def _grid(lines: Sequence[Line], *, style: str = "") -> Table:
+    cells = max(len(row) for _, row in lines)
+    grid = Table.grid(padding=0)
+    grid.add_column(width=_LABEL, overflow="fold", style=style)
+    for _ in range(cells):
+        grid.add_column(width=_CELL, justify="right", no_wrap=True, style=style)
+    for label, row in lines:
+        grid.add_row(escape(f"  {label}") if label else "", *row)
+    return grid
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    head, gap, rest = line.partition(": ")
+    hung = bool(gap) and len(head) < _HANG - 1 and head.isalpha()
+    text = f"{head + ':':<{_HANG}}{rest.strip()}" if hung else line
+    pieces = textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=" " * _HANG if hung else "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return pieces or [""]
+
+
+def _screen() -> Console:
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDEST)
+    return console
+
+
+def _between(interval: Any) -> str:
+    low, high = (
+        f"{value:.3f}".removeprefix("0") for value in (interval.low, interval.high)
+    )
+    return f"{low}-{high}"
+
+
+def _figure(value: float | None, places: int = 3) -> str:
+    return _UNKNOWN if value is None else f"{value:.{places}f}"

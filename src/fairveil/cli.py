@@ -1,0 +1,397 @@
+"""The command ``fairveil``: it parses, calls the library and prints.
+
+Every failure is one line on standard error, ``Error: what; got ...; try ...``, with
+exit code 2. No message repeats a value of a table, and no traceback is shown, since it
+could hold one. Heavy modules load inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fairveil import __version__, _console
+from fairveil.errors import ConfigError, FairveilError, SchemaError, problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fairveil.schema import Schema
+
+# seconds of each stage of a fit of 20,000 rows, for the time left
+_FIT_STAGES = {"vae": 40.0, "marginals": 15.0, "generator": 45.0}
+
+
+app = typer.Typer(
+    cls=_console.Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fairveil {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog="Example: fairveil demo")
+def _start(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Fair, differentially private synthetic tables, without labels."""
+    del version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+TablePath = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="Real rows: .csv, .csv.gz or .parquet.")
+]
+Sensitive = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAMES", help="Sensitive columns: names with commas between them."
+    ),
+]
+
+
+@app.command(epilog="Example: fairveil demo --table actg175 --epsilon 2 --out trial")
+def demo(
+    *,
+    table: Annotated[
+        Literal["adult", "actg175"], typer.Option(help="Embedded public table.")
+    ] = "adult",
+    epsilon: Annotated[float, typer.Option(help="Budget of the one fit.")] = 1.0,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("demo"),
+    seed: Annotated[
+        int,
+        typer.Option(help="Of training, sampling and measuring; noise has no seed."),
+    ] = 0,
+    rows: Annotated[
+        int | None, typer.Option(help="Use so many random rows only, to be quick.")
+    ] = None,
+) -> None:
+    """Fit an embedded real table, debias it, compare, write files."""
+    from fairveil.tables import files
+
+    files.make_folder(out)
+    from fairveil import demo as demonstration
+    from fairveil.datasets import registry
+
+    began = time.monotonic()
+    with _console.Stages(demonstration.STAGES) as progress:
+        result = demonstration.run(
+            registry.get(table),
+            epsilon=epsilon,
+            seed=seed,
+            rows=rows,
+            progress=progress,
+        )
+    written = demonstration.write(result, out)
+    _console.show_demo(result)
+    _console.say("")
+    _console.show_statement(result.statement)
+    _console.say(
+        "",
+        f"Done in {_console.duration(time.monotonic() - began)}. Written:",
+        *(f"  {path}" for path in written),
+        "Try next:",
+        f"  fairveil sample {written[1]} -n 1000 -o more.csv",
+        f"  fairveil demo --table {'adult' if table == 'actg175' else 'actg175'}",
+        "  fairveil fit --help",
+    )
+
+
+@app.command(epilog="Example: fairveil schema patients.csv -o schema.json")
+def schema(
+    table: TablePath,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Schema file to write (JSON).")
+    ],
+    declare_public: Annotated[
+        bool,
+        typer.Option("--declare-public", help="State that the table itself is public."),
+    ] = False,
+    declared_by: Annotated[
+        str, typer.Option(help="Who states that; the privacy statement repeats it.")
+    ] = "",
+) -> None:
+    """Draft a schema from a table: kinds, categories, bounds, decimals.
+
+    The draft's facts are copied from the table, so the file is confidential, and a
+    private fit refuses it until a person has put public facts in their place.
+    """
+    if declared_by and not declare_public:
+        raise ConfigError(
+            problem(
+                "--declared-by says who declared the table public", try_="both flags"
+            )
+        )
+    from fairveil.schema import Schema
+    from fairveil.tables import files
+
+    files.check_output(output, table)
+    rows = files.read_table(table, typed=True)
+    drafted = Schema.infer(rows, declare_public=declare_public)
+    if declared_by:
+        said = f"{declared_by} ({drafted.declared_by})"
+        drafted = drafted.model_copy(update={"declared_by": said})
+    drafted.save(output)
+    _console.say(f"Wrote {output}: {len(drafted.names)} columns.")
+    if declare_public:
+        _console.say(
+            "Its facts are marked public, because you declared the table public."
+        )
+        return
+    _console.say(
+        "CONFIDENTIAL: its facts are copied from the table. A private fit refuses this "
+        "file until a person has put facts from a public code book in their place, "
+        'marked "public" instead of "from-data".'
+    )
+
+
+@app.command(
+    epilog=(
+        "Example: fairveil fit patients.csv --schema schema.json --sensitive sex,race "
+        "--epsilon 1 -o model.fairveil"
+    )
+)
+def fit(
+    table: TablePath,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file to write.")
+    ],
+    schema: Annotated[
+        Path | None, typer.Option(help="Public facts; needed for a private fit.")
+    ] = None,
+    sensitive: Sensitive = None,
+    epsilon: Annotated[
+        float, typer.Option(help="Privacy budget; inf switches privacy off.")
+    ] = 1.0,
+    delta: Annotated[float, typer.Option(help="Budget's second part.")] = 1e-5,
+    fairness: Annotated[
+        Literal["independence", "redraw", "none"],
+        typer.Option(metavar="MODE", help="independence, redraw or none."),
+    ] = "independence",
+    strength: Annotated[float, typer.Option(help="Of that promise, 0 to 1.")] = 1.0,
+    unit: Annotated[
+        str | None, typer.Option(help="Column that names the person of each row.")
+    ] = None,
+    max_rows_per_unit: Annotated[
+        int, typer.Option(help="Rows used of each person, at most.")
+    ] = 1,
+    generator: Annotated[
+        Literal["wgan", "decoder"],
+        typer.Option(metavar="NAME", help="wgan, or decoder as an ablation."),
+    ] = "wgan",
+    preset: Annotated[
+        Literal["default", "paper"],
+        typer.Option(metavar="NAME", help="Sizes of the networks: default or paper."),
+    ] = "default",
+    random_state: Annotated[
+        int | None, typer.Option(help="Seed of post-processing; noise has no seed.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="For a later version; refused now.")
+    ] = None,
+    legitimate: Annotated[
+        list[str] | None, typer.Option(help="For a later version; refused now.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="For a later version; refused now.")
+    ] = None,
+    insecure_noise_seed: Annotated[
+        int | None, typer.Option(help="For debugging: NOT PRIVATE, and stamped so.")
+    ] = None,
+) -> None:
+    """Spend a privacy budget on a table; write a model that samples without it."""
+    from fairveil.tables import files
+
+    files.check_output(output, table, *([schema] if schema else []))
+    from fairveil import _wishes
+    from fairveil.synthesizer import FairVeil
+
+    model = FairVeil(
+        epsilon=epsilon,
+        delta=delta,
+        sensitive=_names(sensitive),
+        fairness=None if fairness == "none" else fairness,
+        target=target,
+        strength=strength,
+        legitimate=_names(legitimate),
+        unit=unit,
+        max_rows_per_unit=max_rows_per_unit,
+        ledger=ledger,
+        generator=generator,
+        preset=None if preset == "default" else preset,
+        random_state=random_state,
+        insecure_noise_seed=insecure_noise_seed,
+    )
+    _wishes.check_wishes(model)  # before a row is read
+    facts, rows = _fit_inputs(table, schema, private=not math.isinf(epsilon))
+    model.set_params(schema=facts)
+    with _console.Stages(_FIT_STAGES) as progress:
+        model.fit(rows, progress=progress)
+    model.save(output)
+    _console.show_statement(model.statement_)
+    _console.say(
+        "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
+    )
+
+
+@app.command(epilog="Example: fairveil sample model.fairveil -n 10000 -o synthetic.csv")
+def sample(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
+    ],
+    *,
+    number: Annotated[int, typer.Option("--number", "-n", help="Rows to draw.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")
+    ],
+    random_state: Annotated[
+        int | None, typer.Option(help="Seed that makes the rows repeatable.")
+    ] = None,
+) -> None:
+    """Draw synthetic rows from a model; any number costs no privacy."""
+    from fairveil.tables import files
+
+    files.check_output(output, model)
+    files.check_suffix(output)
+    from fairveil.synthesizer import FairVeil
+
+    fitted = FairVeil.load(model)
+    files.write_table(fitted.sample(number, random_state=random_state), output)
+    _console.say(
+        f"Wrote {output}: {number:,} synthetic rows.",
+        str(fitted.statement_).split("\n")[0],
+    )
+
+
+@app.command(
+    epilog=(
+        "Example: fairveil evaluate patients.csv synthetic.csv --sensitive sex,race "
+        "--target outcome --positive yes"
+    )
+)
+def evaluate(
+    real: Annotated[Path, typer.Argument(metavar="REAL", help="Real rows.")],
+    synthetic: Annotated[Path, typer.Argument(metavar="SYNTH", help="A release.")],
+    *,
+    sensitive: Sensitive = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column that a later model predicts.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Value of the target that counts as the event.")
+    ] = None,
+    holdout: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE|TABLE",
+            help="Share of REAL to test on, or a table of rows the fit did not see.",
+        ),
+    ] = "0.3",
+    seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Compare a release with real rows. NOT PRIVATE: the figures are confidential."""
+    from fairveil import _check, evaluate as evaluation
+    from fairveil.tables.files import read_table
+
+    _check.whole(0, seed=seed)
+    if positive is not None and target is None:
+        raise ConfigError(problem("--positive is a value of --target", try_="both"))
+    names = _names(sensitive)
+    _check.distinct(sensitive=names)
+    share = _share(holdout)
+    rows, release = (read_table(path, typed=True) for path in (real, synthetic))
+    if share is None:
+        train, test = rows, read_table(holdout, typed=True)
+    else:
+        train, test = _halves(rows, share)
+    roles = {"sensitive": names, "target": target, "positive": positive}
+    report = evaluation.report(train, test, release, **roles, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        _console.show_evaluation(report)
+
+
+def _fit_inputs(
+    table: Path, schema: Path | None, *, private: bool
+) -> tuple[Schema | None, pd.DataFrame]:
+    """The schema and the rows; values are looked at for types only without privacy."""
+    from fairveil.schema import Schema
+    from fairveil.tables.files import read_table
+
+    if schema is not None:
+        return Schema.load(schema), read_table(table)
+    if private:
+        raise SchemaError(
+            problem(
+                "a private fit needs a schema of public facts",
+                try_="--schema FILE; 'fairveil schema --help' tells how to draft one",
+            )
+        )
+    return None, read_table(table, typed=True)
+
+
+def _names(given: list[str] | None) -> list[str]:
+    """Column names out of ``a,b``; a name with a comma is quoted, as in CSV."""
+    rows = csv.reader(given or [], skipinitialspace=True)
+    return [name.strip() for row in rows for name in row if name.strip()]
+
+
+def _share(holdout: str) -> float | None:
+    """The share of rows, or None where a table was named."""
+    try:
+        share = float(holdout)
+    except ValueError:
+        return None
+    if not 0.0 < share < 1.0:
+        raise ConfigError(
+            problem("--holdout must lie between 0 and 1", got=share, try_="0.3")
+        )
+    return share
+
+
+def _halves(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from fairveil import evaluate as evaluation
+
+    try:
+        return evaluation.split(rows, test=share)
+    except FairveilError:
+        raise
+    except ValueError:  # a side would be empty; the splitter's text tells row counts
+        what = "the real table has too few rows to be split so"
+        raise ConfigError(
+            problem(what, got=share, try_="--holdout with a table of its own")
+        ) from None
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    if not os.environ.get(_console.DEBUG):
+        warnings.simplefilter("ignore")  # a warning's text may quote a value
+    app(prog_name="fairveil")

@@ -1,0 +1,159 @@
+import gzip
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairveil.codec import Codec
+from fairveil.errors import TableError, UnsupportedError
+from fairveil.tables import files
+from fairveil.tables.files import check_suffix, read_table, write_table
+from fairveil.tables.frames import open_frame
+
+SECRET = "hunter2"
+
+
+def written(tmp_path, text, name="t.csv"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_every_field_is_text_and_only_the_empty_one_is_missing(tmp_path):
+    path = written(tmp_path, "a,b,c\n007,NA,1.50\n,nan,?\nnull,None,\n")
+    frame = read_table(path)
+    assert [[None if pd.isna(v) else v for v in row] for row in frame.to_numpy()] == [
+        ["007", "NA", "1.50"],
+        [None, "nan", "?"],
+        ["null", "None", None],
+    ]
+
+
+def test_typed_reading_guesses_dtypes_but_keeps_na_words(tmp_path):
+    path = written(tmp_path, "i,w,f,s,b\n1,3,1.5,NA,True\n2,,,x,False\n")
+    frame = read_table(path, typed=True)
+    assert frame.dtypes.astype(str).to_dict() | {"s": ""} == {
+        "i": "int64",
+        "w": "Int64",  # whole numbers stay whole beside a missing one
+        "f": "float64",
+        "s": "",  # the name of text types hangs on the version of pandas
+        "b": "bool",
+    }
+    assert frame["s"].tolist() == ["NA", "x"]
+
+
+def test_a_column_that_is_all_missing_stays_as_it_is(tmp_path):
+    frame = read_table(written(tmp_path, "a,b\n1,\n2,\n"), typed=True)
+    assert frame["b"].isna().all()
+    assert str(frame["b"].dtype) == "float64"
+
+
+def test_text_fields_get_the_codes_of_typed_values(tmp_path, tiny_table, tiny_schema):
+    path = tmp_path / "t.csv"
+    write_table(tiny_table, path)
+    codec = Codec.on_grid(tiny_schema)
+    from_text = codec.encode(open_frame(read_table(path)))
+    assert np.array_equal(from_text, codec.encode(open_frame(tiny_table)))
+    assert from_text.any(axis=0).all()  # no column fell back to its first code
+
+
+def test_a_written_table_reads_back(tmp_path, tiny_table):
+    path = tmp_path / "t.csv"
+    write_table(tiny_table, path)
+    assert path.read_bytes().count(b"\r") == 0
+    back = read_table(path, typed=True).astype(tiny_table.dtypes.to_dict())
+    pd.testing.assert_frame_equal(back, tiny_table)
+
+
+def test_gzip_and_byte_order_mark(tmp_path):
+    packed = written(tmp_path, gzip.compress(b"\xef\xbb\xbfa,b\n1,2\n"), "t.csv.gz")
+    assert read_table(packed).to_dict("list") == {"a": ["1"], "b": ["2"]}
+
+
+def test_header_only_is_a_table_of_no_rows(tmp_path):
+    frame = read_table(written(tmp_path, "a,b\n"))
+    assert list(frame.columns) == ["a", "b"]
+    assert len(frame) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no header"),
+        ("\n\n", "no header"),
+        (f"a,b\n1,2\n3,4,{SECRET}\n", "do not fit its header"),
+        (f"a,b\n1,2,{SECRET}\n3,4,{SECRET}\n", "do not fit its header"),
+        (f'a,b\n1,"{SECRET}\n3,4\n', "do not fit its header"),
+        (b"a,b\nhunter2\xff,2\n", "cannot be read"),
+        (b"hunter2\xff,b\n1,2\n", "cannot be read"),
+        (f"{SECRET},b,{SECRET}\n1,2,3\n", "stands twice"),
+        (f"{SECRET},\n1,2\n", "has no name"),
+    ],
+)
+def test_a_bad_csv_is_refused_without_its_values(tmp_path, text, told):
+    path = written(tmp_path, text)
+    for typed in (False, True):
+        with pytest.raises(TableError, match=told) as caught:
+            read_table(path, typed=typed)
+        assert SECRET not in str(caught.value)
+        assert "line 3" not in str(caught.value)
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_damaged_gzip_is_refused(tmp_path):
+    whole = gzip.compress(b"a,b\n" + b"1,2\n" * 5000)
+    for data in (whole[: len(whole) // 2], b"a,b\n1,2\n"):
+        with pytest.raises(TableError, match="cannot be read"):
+            read_table(written(tmp_path, data, "t.csv.gz"))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "folder.csv"])
+def test_a_missing_file_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(files, "find_spec", lambda _: object())
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(TableError, match="no such table file"):
+        read_table(tmp_path / name)
+
+
+def test_other_suffixes_are_refused(tmp_path, tiny_table):
+    with pytest.raises(UnsupportedError, match=r"\.csv, \.csv\.gz, \.parquet"):
+        read_table(written(tmp_path, "a\n1\n", "t.xlsx"))
+    with pytest.raises(UnsupportedError, match="not supported"):
+        write_table(tiny_table, tmp_path / "t.txt")
+    with pytest.raises(UnsupportedError, match="not supported"):
+        check_suffix("t")
+    check_suffix("T.CSV")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    tmp_path, monkeypatch, tiny_table
+):
+    monkeypatch.setattr(files, "find_spec", lambda _: None)
+    for call in (
+        lambda: read_table(tmp_path / "t.parquet"),
+        lambda: write_table(tiny_table, tmp_path / "t.parquet"),
+        lambda: check_suffix("t.parquet"),
+    ):
+        with pytest.raises(UnsupportedError, match="pip install pyarrow"):
+            call()
+
+
+def test_a_table_that_cannot_be_written(tmp_path, tiny_table):
+    with pytest.raises(TableError, match="cannot be written"):
+        write_table(tiny_table, tmp_path / "no folder" / "t.csv")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed"
+)
+def test_parquet_keeps_dtypes_and_hides_values_of_damaged_files(tmp_path, tiny_table):
+    path = tmp_path / "t.parquet"
+    write_table(tiny_table, path)
+    back = read_table(path)
+    assert back["visits"].dtype == tiny_table["visits"].dtype
+    assert back["city"].dtype == tiny_table["city"].dtype
+    assert back["age"].tolist() == tiny_table["age"].tolist()
+    with pytest.raises(TableError, match="cannot be read") as caught:
+        read_table(written(tmp_path, SECRET * 50, "bad.parquet"))
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,348 @@
+"""The model file: its members, the way back, and damaged or hostile files.
+
+Every refusal is an ``ArtifactError``: whatever a file holds, reading it neither runs
+anything nor raises anything else, and what is read can be sampled.
+"""
+
+import contextlib
+import io
+import json
+import pickle
+import struct
+import warnings
+import zipfile
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from safetensors.numpy import load as load_tensors, save as save_tensors
+
+from fairveil import artifact
+from fairveil.errors import ArtifactError
+from fairveil.seeds import Seeds
+from fairveil.synthesizer import FairVeil
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+
+@pytest.fixture(scope="module")
+def blob(tiny_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("artifact") / "model"
+    tiny_model.save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def redrawn(tiny_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("artifact") / "model"
+    tiny_model.refine(fairness="redraw", generator="decoder", random_state=1).save(path)
+    return path.read_bytes()
+
+
+def parts(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        text = archive.read("model.json")
+        return json.loads(text), load_tensors(archive.read("tensors.safetensors"))
+
+
+def packed(facts, tensors, extra=()):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        text = facts if isinstance(facts, (str, bytes)) else json.dumps(facts)
+        archive.writestr("model.json", text)
+        data = tensors if isinstance(tensors, bytes) else save_tensors(tensors)
+        archive.writestr("tensors.safetensors", data)
+        for name, content in extra:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def read(data, path):
+    path.write_bytes(data)
+    return artifact.load(path)
+
+
+def refuse(data, path):
+    with pytest.raises(ArtifactError) as caught:
+        read(data, path)
+    return str(caught.value)
+
+
+# --- what is in it -----------------------------------------------------------------
+
+
+def test_members_and_no_pickle(blob):
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        assert archive.namelist() == ["model.json", "tensors.safetensors"]
+        for name in archive.namelist():
+            with pytest.raises(Exception):  # noqa: B017  (any refusal will do)
+                pickle.loads(archive.read(name))
+    facts, tensors = parts(blob)
+    assert facts["format"] == "fairveil-model"
+    assert facts["version"] == 1
+    assert all(t.dtype.kind in "fi" for t in tensors.values())
+
+
+def test_equal_models_give_equal_files(tiny_model, blob, tmp_path):
+    tiny_model.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == blob
+
+
+def test_the_way_back_is_exact(tiny_model, blob, tmp_path):
+    old, new = tiny_model._contents, read(blob, tmp_path / "m")
+    assert new.settings == old.settings
+    assert new.wish == old.wish
+    assert new.statement == old.statement
+    assert new.bundle.n_hat == old.bundle.n_hat
+    assert new.bundle.codec.schema.columns == old.bundle.codec.schema.columns
+    for part in ("bundle.teacher.layers", "sampler.model.layers"):
+        a, b = old, new
+        for name in part.split("."):
+            a, b = getattr(a, name), getattr(b, name)
+        assert jax.tree.structure(a) == jax.tree.structure(b)
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+            np.testing.assert_array_equal(x, y)
+    for a, b in zip(old.bundle.marginals, new.bundle.marginals, strict=True):
+        assert (a.columns, a.noise_stddev) == (b.columns, b.noise_stddev)
+        np.testing.assert_array_equal(a.counts, b.counts)
+    np.testing.assert_array_equal(
+        old.sampler.codes(100, Seeds.of(1)), new.sampler.codes(100, Seeds.of(1))
+    )
+
+
+def test_writing_where_nothing_can_be_written(tiny_model, tmp_path):
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        tiny_model.save(tmp_path / "no" / "folder")
+
+
+# --- files that are no models ------------------------------------------------------
+
+
+def test_missing_files_and_folders(tmp_path):
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            FairVeil.load(path)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"PK\x03\x04", pickle.dumps([1])], ids=repr
+)
+def test_other_files(data, tmp_path):
+    refuse(data, tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["more.txt", "../evil", "model.pkl", "sub/"])
+def test_extra_members(blob, tmp_path, name):
+    facts, tensors = parts(blob)
+    refuse(packed(facts, tensors, [(name, b"x")]), tmp_path / "m")
+
+
+def test_a_member_twice(blob, tmp_path):
+    facts, tensors = parts(blob)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        twice = packed(facts, tensors, [("model.json", b"{}")])
+    refuse(twice, tmp_path / "m")
+
+
+def test_a_lacking_member(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("model.json", "{}")
+    refuse(buffer.getvalue(), tmp_path / "m")
+
+
+def test_declared_sizes_are_limited(blob, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifact, "_MOST_BYTES", 1000)
+    assert "too large" in refuse(blob, tmp_path / "m")
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_files(blob, tmp_path, cut):
+    refuse(blob[: int(len(blob) * cut)], tmp_path / "m")
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_flipped_bits(blob, tmp_path, data):
+    """Either the file is refused, or the flip was in a byte that does not matter."""
+    spoilt = bytearray(blob)
+    # headers and the directory at the end are where the structure lies
+    near = st.integers(0, 79) | st.integers(len(blob) - 200, len(blob) - 1)
+    at = data.draw(near | st.integers(0, len(blob) - 1))
+    spoilt[at] ^= 1 << data.draw(st.integers(0, 7))
+    path = tmp_path / "m"
+    path.write_bytes(bytes(spoilt))
+    with contextlib.suppress(ArtifactError):
+        artifact.load(path)
+
+
+def test_members_that_cannot_be_unpacked(tmp_path):
+    """Stored bytes that claim to be deflated: zlib's own error stays inside."""
+    data = bytearray(packed(b"\xff" * 50, {"a": np.zeros(2)}))
+    for mark, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = data.find(mark)
+        while at >= 0:
+            data[at + method : at + method + 2] = b"\x08\x00"
+            at = data.find(mark, at + 1)
+    refuse(bytes(data), tmp_path / "m")
+
+
+# --- files that lie ----------------------------------------------------------------
+
+FACTS = {
+    "version": lambda f: f.update(version=2),
+    "version as text": lambda f: f.update(version="1"),
+    "format": lambda f: f.update(format="other"),
+    "no schema": lambda f: f.pop("schema"),
+    "bad schema": lambda f: f.update(schema={}),
+    "fewer columns": lambda f: f["schema"]["columns"].pop(),
+    "another column size": lambda f: f["schema"]["columns"][0]["categories"].append(
+        "x"
+    ),
+    "no bins": lambda f: f["steps"].__setitem__(1, None),
+    "bins of a text": lambda f: f["steps"].__setitem__(0, [1.0, 1.0]),
+    "steps": lambda f: f["steps"].pop(),
+    "step nan": lambda f: f["steps"].__setitem__(1, [float("nan"), 1.0]),
+    "no statement": lambda f: f.pop("statement"),
+    "statement lies": lambda f: f["statement"].update(rho_spent=0.0),
+    "settings": lambda f: f["settings"].update(vae={"more": 1}),
+    "latent": lambda f: f["settings"]["vae"].update(latent=3),
+    "hidden": lambda f: f["settings"]["vae"].update(hidden=[9]),
+    "hidden as text": lambda f: f["settings"]["vae"].update(hidden="8"),
+    "extra": lambda f: f["settings"]["gan"].update(extra=5),
+    "noise": lambda f: f["generator"].update(noise=3),
+    "anchored outside": lambda f: f["generator"].update(anchored=[99]),
+    "anchored negative": lambda f: f["generator"].update(anchored=[-1]),
+    "anchored text": lambda f: f["generator"].update(anchored=["sex"]),
+    "n_hat": lambda f: f.update(n_hat=0),
+    "n_hat nan": lambda f: f.update(n_hat=float("nan")),
+    "cap nan": lambda f: f.update(log_cap=float("nan")),
+    "cap inf": lambda f: f.update(log_cap=float("inf")),
+    "clique outside": lambda f: f["cliques"].__setitem__(0, [99]),
+    "clique negative": lambda f: f["cliques"].__setitem__(0, [-6]),
+    "clique text": lambda f: f["cliques"].__setitem__(0, "0"),
+    "more cliques": lambda f: f["cliques"].append([0]),
+    "marginal outside": lambda f: f["marginals"].__setitem__(0, [[77], 1.0]),
+    "marginal negative": lambda f: f["marginals"].__setitem__(0, [[-6], 1.0]),
+    "marginal stddev": lambda f: f["marginals"][0].__setitem__(1, -1.0),
+    "marginal stddev text": lambda f: f["marginals"][0].__setitem__(1, "x"),
+    "wish": lambda f: f["wish"].update(more=1),
+    "wish mode": lambda f: f["wish"].update(fairness="outcome"),
+    "wish generator": lambda f: f["wish"].update(generator="gan"),
+    "wish strength": lambda f: f["wish"].update(strength=7.0),
+    "wish column": lambda f: f["wish"].update(sensitive=["nobody"]),
+}
+
+
+@pytest.mark.parametrize("change", FACTS.values(), ids=FACTS)
+def test_facts_that_do_not_fit(blob, tmp_path, change):
+    facts, tensors = parts(blob)
+    change(facts)
+    refuse(packed(facts, tensors), tmp_path / "m")
+
+
+def swap(name, make):
+    def change(tensors):
+        tensors[name] = np.ascontiguousarray(make(tensors[name]))
+
+    return change
+
+
+def spoil(value):
+    def make(array):
+        out = array.astype(np.float64)
+        out.flat[0] = value
+        return out
+
+    return make
+
+
+TENSORS = {
+    "lacking": lambda t: t.pop("theta/0"),
+    "layer shape": swap("teacher/dec0/w", lambda a: a.T),
+    "layer nan": swap("generator/gen0/w", spoil(np.nan)),
+    "layer inf": swap("teacher/enc0/b", spoil(np.inf)),
+    "bias": swap("teacher/dec1/b", lambda a: a[:-1]),
+    "mixture weights nan": swap("mixture/weights", spoil(np.nan)),
+    "mixture weights negative": swap("mixture/weights", spoil(-1.0)),
+    "mixture weights empty": swap("mixture/weights", lambda a: a[:0]),
+    "mixture means": swap("mixture/means", lambda a: a[:, :1]),
+    "covariance not positive": swap("mixture/covariances", lambda a: -a),
+    "marginal": swap("marginal/0", lambda a: a[:-1]),
+    "marginal inf": swap("marginal/1", spoil(np.inf)),
+    "theta": swap("theta/1", lambda a: np.r_[a, 0.0]),
+    "theta nan": swap("theta/1", spoil(np.nan)),
+    "bins lows": swap("bins/1/lows", lambda a: a[:-1]),
+    "bins highs": swap("bins/1/highs", lambda a: a[:-1]),
+    "bins nan": swap("bins/1/lows", spoil(np.nan)),
+    "bins fall": swap("bins/2/lows", lambda a: a[::-1]),
+    "bins outside": swap("bins/1/highs", lambda a: a + 1e6),
+    "grid highs": swap("grid/1/highs", lambda a: a[:-1]),
+    "grid nan": swap("grid/1/highs", spoil(np.inf)),
+    "label outside": swap("grid/1/label", lambda a: a + 100),
+    "label negative": swap("grid/1/label", lambda a: a - 100),
+    "label real": swap("grid/1/label", lambda a: a + 0.5),
+    "mass negative": swap("grid/1/mass", spoil(-5.0)),
+    "mass nan": swap("grid/1/mass", spoil(np.nan)),
+}
+
+
+@pytest.mark.parametrize("change", TENSORS.values(), ids=TENSORS)
+def test_arrays_that_do_not_fit(blob, tmp_path, change):
+    facts, tensors = parts(blob)
+    change(tensors)
+    refuse(packed(facts, tensors), tmp_path / "m")
+
+
+REDRAWS = {
+    "cells outside": swap("redraw/cells", lambda a: a + 50),
+    "cells negative": swap("redraw/cells", lambda a: a - 50),
+    "cells shape": swap("redraw/cells", lambda a: a[:1]),
+    "cells real": swap("redraw/cells", lambda a: a + 0.5),
+    "probs sum": swap("redraw/probs", lambda a: a * 2),
+    "probs negative": swap("redraw/probs", lambda a: a * [3, -2]),
+    "probs nan": swap("redraw/probs", spoil(np.nan)),
+}
+
+
+@pytest.mark.parametrize("change", REDRAWS.values(), ids=REDRAWS)
+def test_redraws_that_do_not_fit(redrawn, tmp_path, change):
+    facts, tensors = parts(redrawn)
+    read(packed(facts, tensors), tmp_path / "m")
+    change(tensors)
+    refuse(packed(facts, tensors), tmp_path / "m")
+
+
+@pytest.mark.parametrize("columns", [[99], [-1], ["sex"], [0, 0]], ids=str)
+def test_redraw_columns_outside(redrawn, tmp_path, columns):
+    facts, tensors = parts(redrawn)
+    facts["redraw"]["columns"] = columns
+    refuse(packed(facts, tensors), tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", b"null", b"\xff", b"{", b"[" * 100_000, b"1" * 5000],
+    ids=lambda t: repr(t[:4]),
+)
+def test_text_that_is_no_model(blob, tmp_path, text):
+    refuse(packed(text, parts(blob)[1]), tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"x" * 20, struct.pack("<Q", 2**62) + b"{}", struct.pack("<Q", 2) + b"{}"],
+    ids=["empty", "noise", "huge header", "no tensors"],
+)
+def test_tensors_that_are_none(blob, tmp_path, data):
+    refuse(packed(parts(blob)[0], data), tmp_path / "m")
+
+
+def test_a_refusal_names_the_path_and_no_content(blob, tmp_path):
+    facts, tensors = parts(blob)
+    facts["schema"]["columns"][0]["categories"][0] = ["secret"]
+    text = refuse(packed(facts, tensors), tmp_path / "m")
+    assert "secret" not in text
+    assert str(tmp_path / "m") in text

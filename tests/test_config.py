@@ -1,0 +1,82 @@
+"""Settings are frozen, possible, and change by ``replace``."""
+
+import dataclasses
+import math
+
+import pytest
+
+from fairveil import config
+from fairveil.errors import ConfigError
+
+PARTS = [f.default_factory for f in dataclasses.fields(config.Fit)]
+
+
+def test_the_shares_sum_to_one():
+    shares = dataclasses.astuple(config.Split())
+    assert math.fsum(shares) == pytest.approx(1.0, abs=1e-12)
+    with pytest.raises(ConfigError, match="sum to 1"):
+        config.Split(vae=0.3)
+
+
+def test_a_share_is_positive():
+    with pytest.raises(ConfigError, match="vae"):
+        config.Split(vae=0.0, marginals=0.81)
+
+
+@pytest.mark.parametrize("part", [config.Fit, *PARTS])
+def test_settings_are_frozen_and_by_keyword(part):
+    made = part()
+    name = dataclasses.fields(made)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, name, 1)
+    with pytest.raises(TypeError):
+        part(getattr(made, name))
+    assert dataclasses.replace(made) == made
+    assert hash(made) == hash(part())
+
+
+BAD = [
+    (config.VaeTraining, "latent", 0),
+    (config.VaeTraining, "steps", 0),
+    (config.VaeTraining, "steps", 1.5),
+    (config.VaeTraining, "refreshes", -1),
+    (config.VaeTraining, "l2_clip_norm", 0.0),
+    (config.VaeTraining, "l2_clip_norm", -1.0),
+    (config.VaeTraining, "learning_rate", math.nan),
+    (config.VaeTraining, "refresh_share", 1.0),
+    (config.Clustering, "clusters", 0),
+    (config.Clustering, "lloyd_steps", 0),
+    (config.Measuring, "most_bins", 1),
+    (config.Measuring, "most_bins", 33),
+    (config.Measuring, "rounds", 0),
+    (config.Measuring, "pool", 0),
+    (config.GanTraining, "steps", 0),
+    (config.GanTraining, "critic_steps", 0),
+    (config.GanTraining, "batch", 1),
+    (config.GanTraining, "marginal_batch", 1),
+    (config.GanTraining, "temperature", 0.0),
+    (config.GanTraining, "learning_rate", 0.0),
+    (config.Calibration, "pool", 0),
+    (config.Calibration, "sweeps", 0),
+    (config.Calibration, "softness", 0.0),
+    (config.Calibration, "cap_quantile", 0.4),
+    (config.Calibration, "cap_quantile", 1.1),
+    (config.Calibration, "least_acceptance", 0.0),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "bad"), BAD)
+def test_impossible_settings_are_refused(part, name, bad):
+    with pytest.raises(ConfigError, match=name):
+        part(**{name: bad})
+
+
+def test_presets():
+    assert config.preset(None) == config.Fit()
+    paper = config.preset("paper")
+    assert paper.vae.latent == 20
+    assert paper.vae.hidden == (512, 256)
+    assert paper.clustering.clusters == 15
+    assert paper.split == config.Fit().split  # honest accounting stays
+    with pytest.raises(ConfigError, match="preset"):
+        config.preset("fast")

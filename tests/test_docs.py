@@ -1,0 +1,55 @@
+"""The README is executed: its Python block and its command lines, on small settings."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fairveil import cli, config
+from fairveil.datasets import load_adult
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tiny_settings, tmp_path):
+    monkeypatch.setattr(config, "preset", lambda name: tiny_settings)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_python_block_runs():
+    (block,) = blocks("python")
+    scope = {}
+    exec(compile(block, "README.md", "exec"), scope)
+    assert len(scope["synthetic"]) == 10_000
+    assert list(scope["synthetic"].columns) == list(load_adult().columns)
+    assert Path("adult.fairveil").exists()
+
+
+def test_the_command_lines_run():
+    lines = [
+        line.split("#")[0].strip()
+        for block in blocks("console")
+        for line in block.splitlines()
+        if line.startswith("fairveil ")
+    ]
+    assert len(lines) == 4
+    load_adult().head(1500).to_csv("table.csv", index=False)
+    for line in lines:
+        result = CliRunner().invoke(cli.app, shlex.split(line)[1:])
+        assert result.exit_code == 0, (line, result.output)
+    assert sum(1 for _ in Path("synthetic.csv").open(encoding="utf-8")) == 10_001
+
+
+def test_linked_files_exist():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
