@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from numbers import Integral
 
 from fairveil.errors import ConfigError, problem
 
@@ -50,12 +51,24 @@ def one_of(allowed: Collection[object], **values: object) -> None:
             )
 
 
-def whole(minimum: int = 0, **values: int) -> None:
+def whole(minimum: int = 0, **values: Integral | int) -> None:
     """Raise unless every value is an integer of at least ``minimum``."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        integral = isinstance(value, Integral) and not isinstance(value, bool)
+        if not integral or value < minimum:
             raise ConfigError(
                 problem(f"{name} must be an integer of at least {minimum}", got=value)
+            )
+
+
+def names(**values: object) -> None:
+    """Raise unless every value is a list or tuple of column names."""
+    for name, value in values.items():
+        listed = isinstance(value, (list, tuple))
+        if not listed or not all(isinstance(item, str) for item in value):
+            hint = [value] if isinstance(value, str) else ["a", "b"]
+            raise ConfigError(
+                problem(f"{name} must be a list of names", got=value, try_=repr(hint))
             )
 
 

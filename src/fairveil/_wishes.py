@@ -59,19 +59,21 @@ def check_wishes(wishes: Wishes) -> None:
         UnsupportedError: promised for a later version.
     """
     _check.positive(epsilon=wishes.epsilon)
+    _check.in_range(0.0, 1.0, delta=wishes.delta)
     if not 0 < wishes.delta < 1:
         raise ConfigError(
             problem("delta must lie between 0 and 1", got=wishes.delta, try_="1e-5")
         )
-    if isinstance(wishes.sensitive, str):
+    _check.names(sensitive=wishes.sensitive)
+    _check.distinct(sensitive=wishes.sensitive)
+    if wishes.schema is not None and not isinstance(wishes.schema, Schema):
         raise ConfigError(
             problem(
-                "sensitive must be a list of names",
-                got=wishes.sensitive,
-                try_=f"[{wishes.sensitive!r}]",
+                "schema must be a Schema",
+                got=type(wishes.schema).__name__,
+                try_="Schema.load(file) or Schema.from_dict(facts)",
             )
         )
-    _check.distinct(sensitive=wishes.sensitive)
     _check.in_range(0.0, 1.0, strength=wishes.strength)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
     _refuse_later(wishes)

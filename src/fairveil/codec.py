@@ -177,11 +177,13 @@ class Codec:
     """
 
     columns: tuple[ColumnCodec, ...]
+    declared_by: str = ""
 
     @classmethod
     def on_grid(cls, schema: Schema) -> Codec:
         """The codec on the schema's public grids."""
-        return cls(tuple(_on_grid(column) for column in schema.columns))
+        columns = tuple(_on_grid(column) for column in schema.columns)
+        return cls(columns, schema.declared_by)
 
     def with_bins(self, inside: Mapping[str, Inside]) -> Codec:
         """The same codec with measured bins for the named numeric columns."""
@@ -192,7 +194,7 @@ class Codec:
                 return codec
             return ColumnCodec(codec.column, found.bins, found)
 
-        return Codec(tuple(measured(c) for c in self.columns))
+        return Codec(tuple(measured(c) for c in self.columns), self.declared_by)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,7 +209,8 @@ class Codec:
     @property
     def schema(self) -> Schema:
         """The public facts of these columns."""
-        return Schema(columns=tuple(c.column for c in self.columns))
+        facts = tuple(c.column for c in self.columns)
+        return Schema(columns=facts, declared_by=self.declared_by)
 
     def index(self, name: str) -> int:
         """Position of a column."""

@@ -35,7 +35,7 @@ class Seeds:
         if random_state is None:
             return cls(secrets.randbits(128))
         _check.whole(0, random_state=random_state)
-        return cls(random_state)
+        return cls(int(random_state))
 
     def number(self, name: str) -> int:
         """A 32-bit seed of this name; equal names give equal seeds."""

@@ -177,7 +177,7 @@ class FairVeil:
             A new fitted model; what was spent is the same.
         """
         contents = self._fitted()
-        own = tuple(self.sensitive if sensitive is None else sensitive)
+        own = self.sensitive if sensitive is None else sensitive
         other = type(self)(
             **{
                 **self.get_params(),
@@ -191,7 +191,7 @@ class FairVeil:
         check_wishes(other)
         wish = Wish(
             fairness=fairness if own else None,
-            sensitive=own,
+            sensitive=tuple(own),
             strength=float(strength),
             generator=generator,
         )
@@ -215,7 +215,7 @@ class FairVeil:
         """
         sampler = self._fitted().sampler
         _check.whole(0, n=n)
-        return to_frame(sampler.values(n, Seeds.of(random_state)), self.schema_)
+        return to_frame(sampler.values(int(n), Seeds.of(random_state)), self.schema_)
 
     def save(self, path: str | Path) -> None:
         """Write the model file: JSON and safetensors in a zip, no pickle."""

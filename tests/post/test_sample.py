@@ -38,6 +38,9 @@ class Toy:
         cell = jax.random.categorical(key, jnp.log(jnp.asarray(PROBS)), shape=(n,))
         return jnp.stack([cell // 3, cell % 3], axis=1).astype(jnp.int32)
 
+    def step(self, key):
+        return self.batch(key, BATCH)
+
 
 PLAIN = Sampler(
     Codec.on_grid(SCHEMA), Toy(), LogLinear(SIZES, ((0, 1),), (THETA,)), log_cap=2.0

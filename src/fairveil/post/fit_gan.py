@@ -81,7 +81,7 @@ def fit_gan(
     game = _Game(
         teacher, shape, training, targets, sensitive=sensitive, strength=strength
     )
-    state, held = game.start(init_key), jnp.asarray(real)
+    state, held = jax.jit(game.start)(init_key), jnp.asarray(real)
     run = jax.jit(lambda s, k: jax.lax.scan(lambda a, b: game.step(a, held, b), s, k))
     done = 0
     while done < training.steps:

@@ -5,7 +5,9 @@ Sees released parameters only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +17,7 @@ from fairveil._types import Codes, Params
 from fairveil.nn import vae, wgan
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import draw
-from fairveil.post.teacher import Teacher
-
-BATCH = 16_384  # rows drawn at a time
+from fairveil.post.teacher import BATCH, Teacher
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Generator:
     shape: wgan.GanShape
     teacher: Teacher
     anchored: tuple[int, ...] = ()
+
+    @cached_property
+    def step(self) -> Callable[[Array], Array]:
+        """``BATCH`` rows from a key, compiled once for each model."""
+        return jax.jit(lambda key: self.batch(key, BATCH))
 
     def batch(self, key: Array, n: int) -> Array:
         """Codes (n, columns) of fresh guides, every column drawn from its softmax."""
@@ -72,7 +77,7 @@ class RowSource:
     """
 
     def __init__(self, model: Generator | Teacher, seed: int) -> None:
-        self._step = jax.jit(lambda key: model.batch(key, BATCH))
+        self._step = model.step
         self._key = jax.random.key(seed)
         self._drawn = 0
 

@@ -6,7 +6,9 @@ wherever the GAN of the paper looked at them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 
@@ -14,6 +16,8 @@ from fairveil._types import Params
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture, draw
+
+BATCH = 16_384  # rows drawn at a time
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Teacher:
     layers: Params
     shape: vae.VaeShape
     mixture: Mixture
+
+    @cached_property
+    def step(self) -> Callable[[Array], Array]:
+        """``BATCH`` rows from a key, compiled once for each model."""
+        return jax.jit(lambda key: self.batch(key, BATCH))
 
     def batch(self, key: Array, n: int) -> Array:
         """Codes (n, columns), every column drawn from its softmax."""

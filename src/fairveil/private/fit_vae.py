@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -72,9 +73,9 @@ def fit_vae(
         count=training.steps,
     )
     init_key, run_key = jax.random.split(key)
-    layers = vae.init(init_key, shape)
-    optimiser = _optimiser(training)
-    state, average, centroids = optimiser.init(layers), layers, None
+    start, update = _descent(shape, training)
+    (layers, state), centroids = start(init_key), None
+    average = layers
     weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
     gradient = chunk_gradient(shape, weights, clip)
     refresh_at = _refresh_steps(training)
@@ -97,14 +98,7 @@ def fit_vae(
             noise_stddev=stddev,
         )
         mean = jax.tree.map(lambda g: jnp.asarray(g / n_hat, jnp.float32), total)
-        layers, state, average = _update(
-            optimiser,
-            layers=layers,
-            state=state,
-            average=average,
-            mean=mean,
-            decay=training.averaging,
-        )
+        layers, state, average = update(layers, state, average, mean)
         progress(step + 1, training.steps)
     return Released(average, (f"{STAGE}/gradient steps",))
 
@@ -115,26 +109,31 @@ def _refresh_steps(training: VaeTraining) -> set[int]:
     return {int(g) for g in gaps}
 
 
-def _optimiser(training: VaeTraining) -> optax.GradientTransformation:
+def _descent(
+    shape: vae.VaeShape, training: VaeTraining
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compiled start and step of Adam and of the weight average."""
     schedule = optax.cosine_decay_schedule(
         training.learning_rate, training.steps, alpha=0.1
     )
-    return optax.adam(schedule, b1=0.9, b2=0.99, eps=1e-4)
+    optimiser = optax.adam(schedule, b1=0.9, b2=0.99, eps=1e-4)
+    decay = training.averaging
 
+    def start(key: Array) -> tuple[Params, optax.OptState]:
+        layers = vae.init(key, shape)
+        return layers, optimiser.init(layers)
 
-def _update(
-    optimiser: optax.GradientTransformation,
-    *,
-    layers: Params,
-    state: optax.OptState,
-    average: Params,
-    mean: Params,
-    decay: float,
-) -> tuple[Params, optax.OptState, Params]:
-    updates, state = optimiser.update(mean, state, layers)
-    layers = optax.apply_updates(layers, updates)
-    average = jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, layers)
-    return layers, state, average
+    def update(
+        layers: Params, state: optax.OptState, average: Params, mean: Params
+    ) -> tuple[Params, optax.OptState, Params]:
+        changes, state = optimiser.update(mean, state, layers)
+        layers = optax.apply_updates(layers, changes)
+        average = jax.tree.map(
+            lambda a, p: decay * a + (1 - decay) * p, average, layers
+        )
+        return layers, state, average
+
+    return jax.jit(start), jax.jit(update)
 
 
 def chunk_gradient(
