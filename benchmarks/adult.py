@@ -1,8 +1,8 @@
 """The project's figures on the embedded Adult table, over several seeds.
 
 Run ``make figures`` (or ``python benchmarks/adult.py --seeds 3``). Each seed is one
-private fit with fresh noise and three releases of it: without debiasing, with the
-fairness critic, and with the sensitive columns redrawn. Writes one JSON row a release,
+private fit with fresh noise and four releases of it: without debiasing, with the
+fairness critic, with the sensitive columns redrawn, and without the WGAN-GP. Writes one JSON row a release,
 and prints the means. Adult is public; on a secret table these figures are not private.
 """
 
@@ -30,10 +30,11 @@ fit sees the training part only; epsilon {epsilon:g}, delta 1e-5, the embedded c
 schema. {seeds} fits with fresh noise; each cell is the mean, with the least and the largest
 in brackets.
 
-The columns are releases of one private fit: without debiasing (`None`), with the fairness
+The columns are releases of one private fit: without debiasing (`none`), with the fairness
 critic for sex and race together (`independence`), and with the sensitive columns redrawn
 apart from the rest (`redraw`): the trivial baseline, which reaches exact independence by
 construction. The critic is not credited with what redraw reaches; read them side by side.
+`none, decoder` is the ablation without the WGAN-GP: raked rows of the VAE's decoder.
 
 {table}
 
@@ -45,11 +46,17 @@ construction. The critic is not credited with what redraw reaches; read them sid
   from the columns that are not sensitive; .5 is blind.
 - `cluster_mi_*`, `cluster_null_*`: mutual information (nats) of clusters of the release
   and the column, and its mean under permutation.
-- `cpu_seconds`: for `None` the private fit, its release and its sample; for the others
+- `cpu_seconds`: for `none` the private fit, its release and its sample; for the others
   what another release of the same fit and its sample cost on top of the private part.
   `peak_mb` is of the whole process, evaluation included.
 """
-MODES = (None, "independence", "redraw")
+# name of the release: (fairness, generator)
+RELEASES = {
+    "none": (None, "wgan"),
+    "independence": ("independence", "wgan"),
+    "redraw": ("redraw", "wgan"),
+    "none, decoder": (None, "decoder"),
+}
 
 
 def main() -> None:
@@ -57,7 +64,6 @@ def main() -> None:
     parser.add_argument("--table", default="adult")
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--generator", default="wgan")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/adult.jsonl"))
     parser.add_argument("--page", type=Path, help="also write this Markdown page")
     wish = parser.parse_args()
@@ -82,26 +88,23 @@ def one_seed(wish: argparse.Namespace, seed: int) -> list[dict]:
         sensitive=known.sensitive,
         fairness=None,
         schema=known.schema(),
-        generator=wish.generator,
         random_state=seed,
     ).fit(train)
     plain.sample(len(train), random_state=seed)
     fit_seconds = time.process_time() - started
     rows = []
-    for mode in MODES:
+    for name, (mode, generator) in RELEASES.items():
         started = time.process_time()
         model = plain
-        if mode is not None:
-            model = plain.refine(
-                fairness=mode, generator=wish.generator, random_state=seed
-            )
+        if name != "none":
+            model = plain.refine(fairness=mode, generator=generator, random_state=seed)
         release = model.sample(len(train), random_state=seed)
         again = time.process_time() - started
         row = {"table": wish.table, "epsilon": wish.epsilon, "seed": seed}
-        row |= {"generator": wish.generator, "fairness": mode}
+        row |= {"release": name}
         row |= measure(release, train, test, known, seed)
         # a refined release costs its own finish; a fit of its own adds the private part
-        row["cpu_seconds"] = round(fit_seconds if mode is None else again, 1)
+        row["cpu_seconds"] = round(fit_seconds if name == "none" else again, 1)
         row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         rows.append(row)
     return rows
@@ -131,12 +134,12 @@ def measure(release, train, test, known, seed: int) -> dict:  # noqa: ANN001
 def table(rows: list[dict]) -> str:
     names = [k for k in rows[0] if isinstance(rows[0][k], float | int)]
     names = [k for k in names if k not in ("epsilon", "seed")]
-    lines = ["| figure | " + " | ".join(str(m) for m in MODES) + " |"]
-    lines.append("|---|" + "---|" * len(MODES))
+    lines = ["| figure | " + " | ".join(RELEASES) + " |"]
+    lines.append("|---|" + "---|" * len(RELEASES))
     for name in names:
         cells = []
-        for mode in MODES:
-            got = [row[name] for row in rows if row["fairness"] == mode]
+        for release in RELEASES:
+            got = [row[name] for row in rows if row["release"] == release]
             cells.append(f"{mean(got):.4g} ({min(got):.4g} to {max(got):.4g})")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
