@@ -48,7 +48,8 @@ construction. The critic is not credited with what redraw reaches; read them sid
   and the column, and its mean under permutation.
 - `cpu_seconds`: for `none` the private fit, its release and its sample; for the others
   what another release of the same fit and its sample cost on top of the private part.
-  `peak_mb` is of the whole process, evaluation included.
+  `peak_mb` is of the process up to then: for the first seed's `none` the fit and its
+  sample alone, later ones include evaluation.
 """
 # name of the release: (fairness, generator)
 RELEASES = {
@@ -101,13 +102,16 @@ def one_seed(wish: argparse.Namespace, seed: int) -> list[dict]:
         release = model.sample(len(train), random_state=seed)
         again = time.process_time() - started
         row = {"table": wish.table, "epsilon": wish.epsilon, "seed": seed}
-        row |= {"release": name}
+        row |= {"release": name, "peak_mb": peak_mb()}
         row |= measure(release, train, test, known, seed)
         # a refined release costs its own finish; a fit of its own adds the private part
         row["cpu_seconds"] = round(fit_seconds if name == "none" else again, 1)
-        row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         rows.append(row)
     return rows
+
+
+def peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def measure(release, train, test, known, seed: int) -> dict:  # noqa: ANN001
