@@ -37,7 +37,7 @@ def in_range(low: float, high: float, **values: float) -> None:
         _number(name, value)
         if not low <= value <= high:
             raise ConfigError(
-                problem(f"{name} must lie between {low} and {high}", got=value)
+                problem(f"{name} must lie between {low:g} and {high:g}", got=value)
             )
 
 
