@@ -21,6 +21,7 @@ LEVELS = {
     "_check": 0,
     "_types": 0,
     "schema": 1,
+    "_infer": 1,
     "config": 1,
     "seeds": 1,
     "privacy": 2,
@@ -35,6 +36,7 @@ LEVELS = {
     "private": 4,
     "post": 5,
     "artifact": 6,  # writes what post made
+    "_artifact_checks": 6,
     "evaluate": 5,
     "chain": 6,
     "_wishes": 6,

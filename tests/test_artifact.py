@@ -5,10 +5,12 @@ anything nor raises anything else, and what is read can be sampled.
 """
 
 import contextlib
+import dataclasses
 import io
 import json
 import pickle
 import struct
+import tracemalloc
 import warnings
 import zipfile
 
@@ -19,6 +21,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from safetensors.numpy import load as load_tensors, save as save_tensors
 
 from fairveil import artifact
+from fairveil.codec import ColumnCodec
 from fairveil.errors import ArtifactError
 from fairveil.seeds import Seeds
 from fairveil.synthesizer import FairVeil
@@ -95,7 +98,8 @@ def test_the_way_back_is_exact(tiny_model, blob, tmp_path):
     assert new.wish == old.wish
     assert new.statement == old.statement
     assert new.bundle.n_hat == old.bundle.n_hat
-    assert new.bundle.codec.schema.columns == old.bundle.codec.schema.columns
+    assert new.bundle.codec.schema == old.bundle.codec.schema
+    assert new.bundle.codec.schema.declared_by == "the tests"
     for part in ("bundle.teacher.layers", "sampler.model.layers"):
         a, b = old, new
         for name in part.split("."):
@@ -109,6 +113,31 @@ def test_the_way_back_is_exact(tiny_model, blob, tmp_path):
     np.testing.assert_array_equal(
         old.sampler.codes(100, Seeds.of(1)), new.sampler.codes(100, Seeds.of(1))
     )
+
+
+@pytest.mark.parametrize("which", ["blob", "redrawn"])
+def test_reading_and_writing_changes_no_byte(request, tmp_path, which):
+    data = request.getfixturevalue(which)
+    artifact.save(tmp_path / "again", read(data, tmp_path / "m"))
+    assert (tmp_path / "again").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "labels", [(0.5, 2.0), (1, 0), (True, 3), ("é\n", ""), (-1e-300, 2**70)], ids=repr
+)
+def test_categories_keep_their_types(tiny_model, tmp_path, labels):
+    old = tiny_model._contents
+    first, *rest = old.bundle.codec.columns
+    column = first.column.model_copy(update={"categories": labels})
+    codec = dataclasses.replace(old.bundle.codec, columns=(ColumnCodec(column), *rest))
+    bundle = dataclasses.replace(old.bundle, codec=codec)
+    statement = dataclasses.replace(old.statement, max_rows_per_unit=3)
+    artifact.save(
+        tmp_path / "m", dataclasses.replace(old, bundle=bundle, statement=statement)
+    )
+    new = artifact.load(tmp_path / "m")
+    assert repr(new.bundle.codec.columns[0].values) == repr(labels)
+    assert new.statement == statement
 
 
 def test_writing_where_nothing_can_be_written(tiny_model, tmp_path):
@@ -140,10 +169,11 @@ def test_extra_members(blob, tmp_path, name):
 
 def test_a_member_twice(blob, tmp_path):
     facts, tensors = parts(blob)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        twice = packed(facts, tensors, [("model.json", b"{}")])
-    refuse(twice, tmp_path / "m")
+    for again in (b"{}", json.dumps(facts).encode()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            twice = packed(facts, tensors, [("model.json", again)])
+        refuse(twice, tmp_path / "m")
 
 
 def test_a_lacking_member(tmp_path):
@@ -156,6 +186,40 @@ def test_a_lacking_member(tmp_path):
 def test_declared_sizes_are_limited(blob, tmp_path, monkeypatch):
     monkeypatch.setattr(artifact, "_MOST_BYTES", 1000)
     assert "too large" in refuse(blob, tmp_path / "m")
+
+
+def test_declared_text_is_limited(blob, tmp_path, monkeypatch):
+    monkeypatch.setattr(artifact, "_MOST_TEXT", 1000)
+    assert "too large" in refuse(blob, tmp_path / "m")
+
+
+def test_no_more_is_unpacked_than_declared(tmp_path):
+    """A member that says it is small and unpacks to much is cut, then refused."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", b" " * (1 << 26))
+        archive.writestr("tensors.safetensors", b"")
+    data = bytearray(buffer.getvalue())
+    at = data.find(b"PK\x01\x02") + 24  # the size, where the directory tells it
+    data[at : at + 4] = struct.pack("<I", 10)
+    tracemalloc.start()
+    try:
+        refuse(bytes(data), tmp_path / "m")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_ways_to_pack(blob, tmp_path, method):
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(blob)) as old,
+        zipfile.ZipFile(buffer, "w", method) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    refuse(buffer.getvalue(), tmp_path / "m")
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, 0.999])
@@ -204,6 +268,10 @@ FACTS = {
     "no bins": lambda f: f["steps"].__setitem__(1, None),
     "bins of a text": lambda f: f["steps"].__setitem__(0, [1.0, 1.0]),
     "steps": lambda f: f["steps"].pop(),
+    "step other": lambda f: f["steps"].__setitem__(1, [0.5, 0.5]),
+    "step text": lambda f: f["steps"].__setitem__(1, ["1", "1"]),
+    "step true": lambda f: f["steps"].__setitem__(1, [True, True]),
+    "one step": lambda f: f["steps"].__setitem__(1, [1.0]),
     "step nan": lambda f: f["steps"].__setitem__(1, [float("nan"), 1.0]),
     "no statement": lambda f: f.pop("statement"),
     "statement lies": lambda f: f["statement"].update(rho_spent=0.0),
@@ -211,26 +279,61 @@ FACTS = {
     "latent": lambda f: f["settings"]["vae"].update(latent=3),
     "hidden": lambda f: f["settings"]["vae"].update(hidden=[9]),
     "hidden as text": lambda f: f["settings"]["vae"].update(hidden="8"),
+    "hidden real": lambda f: f["settings"]["vae"].update(hidden=[8.0]),
+    "pool real": lambda f: f["settings"]["calibration"].update(pool=2000.5),
+    "steps true": lambda f: f["settings"]["gan"].update(steps=True),
+    "penalty text": lambda f: f["settings"]["gan"].update(penalty="10"),
+    "penalty inf": lambda f: f["settings"]["gan"].update(penalty=float("inf")),
+    "critic real": lambda f: f["settings"]["gan"].update(critic=[0.5]),
+    "penalty huge": lambda f: f["settings"]["gan"].update(penalty=10**400),
     "extra": lambda f: f["settings"]["gan"].update(extra=5),
     "noise": lambda f: f["generator"].update(noise=3),
     "anchored outside": lambda f: f["generator"].update(anchored=[99]),
     "anchored negative": lambda f: f["generator"].update(anchored=[-1]),
     "anchored text": lambda f: f["generator"].update(anchored=["sex"]),
+    "anchored real": lambda f: f["generator"].update(anchored=[0.0]),
+    "anchored none": lambda f: f["generator"].update(anchored=[]),
+    "anchored others": lambda f: f["generator"].update(anchored=[0, 1]),
+    "noise real": lambda f: f["generator"].update(noise=2.0),
+    "no generator": lambda f: f.update(generator=None),
+    "n_hat real": lambda f: f.update(n_hat=400.5),
+    "n_hat true": lambda f: f.update(n_hat=True),
+    "n_hat text": lambda f: f.update(n_hat="400"),
+    "n_hat inf": lambda f: f.update(n_hat=float("inf")),
+    "n_hat huge": lambda f: f.update(n_hat=10**400),
     "n_hat": lambda f: f.update(n_hat=0),
     "n_hat nan": lambda f: f.update(n_hat=float("nan")),
     "cap nan": lambda f: f.update(log_cap=float("nan")),
     "cap inf": lambda f: f.update(log_cap=float("inf")),
+    "cap huge": lambda f: f.update(log_cap=-1e300),
+    "cap text": lambda f: f.update(log_cap="0"),
+    "clique true": lambda f: f["cliques"].__setitem__(1, [True]),
+    "clique twice": lambda f: f["cliques"].__setitem__(0, [0, 0]),
+    "clique falls": lambda f: f["cliques"].__setitem__(6, f["cliques"][6][::-1]),
     "clique outside": lambda f: f["cliques"].__setitem__(0, [99]),
     "clique negative": lambda f: f["cliques"].__setitem__(0, [-6]),
     "clique text": lambda f: f["cliques"].__setitem__(0, "0"),
     "more cliques": lambda f: f["cliques"].append([0]),
     "marginal outside": lambda f: f["marginals"].__setitem__(0, [[77], 1.0]),
     "marginal negative": lambda f: f["marginals"].__setitem__(0, [[-6], 1.0]),
+    "marginal none": lambda f: f["marginals"].clear(),
+    "marginal order": lambda f: f["marginals"].insert(0, f["marginals"].pop(3)),
+    "marginal stddev inf": lambda f: f["marginals"][0].__setitem__(1, float("inf")),
     "marginal stddev": lambda f: f["marginals"][0].__setitem__(1, -1.0),
     "marginal stddev text": lambda f: f["marginals"][0].__setitem__(1, "x"),
     "wish": lambda f: f["wish"].update(more=1),
     "wish mode": lambda f: f["wish"].update(fairness="outcome"),
     "wish generator": lambda f: f["wish"].update(generator="gan"),
+    "wish other mode": lambda f: f["wish"].update(fairness="redraw"),
+    "wish no mode": lambda f: f["wish"].update(fairness=None),
+    "wish other generator": lambda f: f["wish"].update(generator="decoder"),
+    "wish list": lambda f: f["wish"].update(fairness=["independence"]),
+    "wish none": lambda f: f["wish"].update(sensitive=[]),
+    "wish twice": lambda f: f["wish"].update(sensitive=["sex", "sex"]),
+    "wish other": lambda f: f["wish"].update(sensitive=["city"]),
+    "wish strength text": lambda f: f["wish"].update(strength="1"),
+    "one too many": lambda f: f.update(more=1),
+    "one too many inside": lambda f: f["generator"].update(more=1),
     "wish strength": lambda f: f["wish"].update(strength=7.0),
     "wish column": lambda f: f["wish"].update(sensitive=["nobody"]),
 }
@@ -268,8 +371,17 @@ TENSORS = {
     "mixture weights nan": swap("mixture/weights", spoil(np.nan)),
     "mixture weights negative": swap("mixture/weights", spoil(-1.0)),
     "mixture weights empty": swap("mixture/weights", lambda a: a[:0]),
+    "mixture weights sum": swap("mixture/weights", lambda a: a * 1.01),
+    "mixture weights flat": swap("mixture/weights", lambda a: a[None]),
     "mixture means": swap("mixture/means", lambda a: a[:, :1]),
     "covariance not positive": swap("mixture/covariances", lambda a: -a),
+    "covariance flat": swap("mixture/covariances", lambda a: a * 0),
+    "covariance singular": swap("mixture/covariances", lambda a: a * 0 + 1),
+    "covariance not symmetric": swap("mixture/covariances", lambda a: np.triu(a + 0.1)),
+    "covariance nan": swap("mixture/covariances", spoil(np.nan)),
+    "covariance complex": swap("mixture/covariances", lambda a: a.astype("c8")),
+    "layer huge": swap("teacher/enc0/w", spoil(1e30)),
+    "one too many": lambda t: t.update(more=np.zeros(1)),
     "marginal": swap("marginal/0", lambda a: a[:-1]),
     "marginal inf": swap("marginal/1", spoil(np.inf)),
     "theta": swap("theta/1", lambda a: np.r_[a, 0.0]),
@@ -277,14 +389,23 @@ TENSORS = {
     "bins lows": swap("bins/1/lows", lambda a: a[:-1]),
     "bins highs": swap("bins/1/highs", lambda a: a[:-1]),
     "bins nan": swap("bins/1/lows", spoil(np.nan)),
-    "bins fall": swap("bins/2/lows", lambda a: a[::-1]),
+    "bins fall": swap("bins/1/lows", lambda a: a[::-1]),
+    "bins fall a little": swap("bins/1/lows", lambda a: a[[1, 0, 2, 3]]),
+    "bins cross": swap("bins/1/highs", lambda a: a + 1),
+    "bins of other cells": swap("bins/1/lows", lambda a: a + (a > a[0])),
     "bins outside": swap("bins/1/highs", lambda a: a + 1e6),
     "grid highs": swap("grid/1/highs", lambda a: a[:-1]),
     "grid nan": swap("grid/1/highs", spoil(np.inf)),
     "label outside": swap("grid/1/label", lambda a: a + 100),
     "label negative": swap("grid/1/label", lambda a: a - 100),
+    "label skips": swap("grid/1/label", lambda a: np.where(a == 1, 2, a)),
+    "label falls": swap("grid/1/label", lambda a: a[::-1]),
+    "labels of one bin": swap("grid/1/label", lambda a: a * 0),
+    "label shape": swap("grid/1/label", lambda a: a[:-1]),
     "label real": swap("grid/1/label", lambda a: a + 0.5),
     "mass negative": swap("grid/1/mass", spoil(-5.0)),
+    "mass shape": swap("grid/1/mass", lambda a: a[:-1]),
+    "mass huge": swap("grid/1/mass", spoil(1e308)),
     "mass nan": swap("grid/1/mass", spoil(np.nan)),
 }
 
@@ -315,11 +436,86 @@ def test_redraws_that_do_not_fit(redrawn, tmp_path, change):
     refuse(packed(facts, tensors), tmp_path / "m")
 
 
-@pytest.mark.parametrize("columns", [[99], [-1], ["sex"], [0, 0]], ids=str)
+@pytest.mark.parametrize("strength", [-0.1, 1.1, 0.5, "1", None, True, 10**400])
+def test_redraw_strengths_that_do_not_fit(redrawn, tmp_path, strength):
+    facts, tensors = parts(redrawn)
+    facts["redraw"]["strength"] = strength
+    refuse(packed(facts, tensors), tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "columns", [[99], [-1], ["sex"], [0, 0], [3], [0.0], [], "0", None], ids=str
+)
 def test_redraw_columns_outside(redrawn, tmp_path, columns):
     facts, tensors = parts(redrawn)
     facts["redraw"]["columns"] = columns
     refuse(packed(facts, tensors), tmp_path / "m")
+
+
+def leaves(value, at=()):
+    """Paths to everything inside JSON, the containers too."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inner:
+        yield (*at, key)
+        if isinstance(item, (dict, list)):
+            yield from leaves(item, (*at, key))
+
+
+STRANGE = [
+    None,
+    True,
+    0,
+    -1,
+    7,
+    0.5,
+    1e308,
+    -1e-300,
+    10**400,
+    "",
+    "\ud800",
+    [],
+    [0],
+    {},
+]
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_fact_made_strange(blob, tmp_path, data):
+    """It is refused, or what was read says just that, and is not lost in writing."""
+    facts, tensors = parts(blob)
+    at = data.draw(st.sampled_from(list(leaves(facts))))
+    inner = facts
+    for key in at[:-1]:
+        inner = inner[key]
+    inner[at[-1]] = data.draw(st.sampled_from(STRANGE))
+    try:
+        found = read(packed(facts, tensors), tmp_path / "m")
+    except ArtifactError:
+        return
+    artifact.save(tmp_path / "again", found)
+    assert parts((tmp_path / "again").read_bytes())[0] == facts
+
+
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(
+    at=st.integers(0, 999),
+    kind=st.sampled_from(["u1", "i8", "u8", "f2", "f4", "f8", "c8", "?"]),
+    value=st.sampled_from([0.0, -1.0, 1e300, np.nan, np.inf]),
+)
+def test_any_array_made_strange(blob, tmp_path, at, kind, value):
+    facts, tensors = parts(blob)
+    name = sorted(tensors)[at % len(tensors)]
+    with np.errstate(all="ignore"):
+        tensors[name] = spoil(value)(tensors[name]).astype(kind)
+    try:
+        found = read(packed(facts, tensors), tmp_path / "m")
+    except ArtifactError:
+        return
+    artifact.save(tmp_path / "again", found)
+    again = parts((tmp_path / "again").read_bytes())[1][name]
+    assert np.isfinite(again).all()
+    np.testing.assert_array_equal(again, tensors[name])
 
 
 @pytest.mark.parametrize(

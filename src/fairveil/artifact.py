@@ -2,7 +2,8 @@
 
 Holds released and public things only: schema, statement, networks, noisy marginals,
 calibration weights. Reading refuses other members, other versions, sizes beyond the
-limits and arrays that do not fit together; nothing in a file is executed.
+limits, facts that cannot be true (``_artifact_checks``), and whatever ``save`` would
+have written otherwise; nothing in a file is executed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors, save as save_tensors
 
-from fairveil import config
-from fairveil._types import Codes
+from fairveil import _artifact_checks as checks, config
 from fairveil.bins import Bins
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.errors import ArtifactError, FairveilError, problem
-from fairveil.marginals import Marginal, cells
+from fairveil.marginals import Clique, Marginal, Sizes, cells
 from fairveil.nn.blocks import Blocks
 from fairveil.nn.mixture import Mixture
 from fairveil.nn.vae import VaeShape
@@ -37,13 +38,20 @@ from fairveil.post.generator import Generator
 from fairveil.post.sample import Redraw, Sampler
 from fairveil.post.teacher import Teacher
 from fairveil.privacy.statement import Statement
-from fairveil.schema import Schema
+from fairveil.schema import Column, Schema
 
 FORMAT = "fairveil-model"
 VERSION = 1
 _JSON, _TENSORS = "model.json", "tensors.safetensors"
+_NO_MODEL = "this is not a fairveil model"
 _MOST_BYTES = 1 << 30
+_MOST_TEXT = 1 << 26  # parsed text takes many times its size in memory
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal models give equal files
+
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError)
+_UNREADABLE += (NotImplementedError, RuntimeError, ValueError, MemoryError)
+_DAMAGED = (FairveilError, SafetensorError, ValueError, LookupError, TypeError)
+_DAMAGED += (AttributeError, ArithmeticError, RecursionError, MemoryError)
 
 Tensors = dict[str, np.ndarray]
 
@@ -84,9 +92,7 @@ def save(path: str | Path, contents: Contents) -> None:
     try:
         Path(path).write_bytes(buffer.getvalue())
     except OSError:
-        raise ArtifactError(
-            problem("the model file cannot be written", got=str(path))
-        ) from None
+        raise _refusal("the model file cannot be written", path) from None
 
 
 def load(path: str | Path) -> Contents:
@@ -97,58 +103,77 @@ def load(path: str | Path) -> Contents:
     """
     text, data = _members(path)
     try:
-        facts = json.loads(text)
+        facts, tensors = json.loads(text), load_tensors(data)
         _check_version(facts)
-        return _restore(facts, load_tensors(data))
+        contents = _restore(facts, tensors)
+        _check_complete(contents, facts, tensors)
     except ArtifactError:
         raise
-    except (
-        FairveilError,
-        SafetensorError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ):
-        raise ArtifactError(
-            problem("the model file is damaged", got=str(path))
-        ) from None
+    except _DAMAGED:
+        raise _refusal("the model file is damaged", path) from None
+    return contents
 
 
 def _check_version(facts: Mapping[str, Any]) -> None:
-    found = facts.get("format"), facts.get("version")
-    if found != (FORMAT, VERSION):
+    version = facts.get("version")
+    if (facts.get("format"), version) != (FORMAT, VERSION):
         raise ArtifactError(
             problem(
                 "the model file's format is unknown",
-                got=found,
+                got=version if isinstance(version, int) else None,
                 try_=f"a {FORMAT} file of version {VERSION}",
             )
         )
 
 
+def _check_complete(
+    contents: Contents, facts: Mapping[str, Any], tensors: Tensors
+) -> None:
+    """What was read says all that the file says, number by number and type by type."""
+    again: Tensors = {}
+    said = _text(_describe(contents, again)) == _text(facts)
+    checks.require(said, "facts are not what this version writes")
+    checks.require(again.keys() == tensors.keys(), "arrays have other names")
+
+
+def _text(facts: Mapping[str, Any]) -> bytes:
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")  # refuses half characters
+
+
 def _members(path: str | Path) -> tuple[bytes, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = {info.filename: info for info in archive.infolist()}
-            if set(infos) != {_JSON, _TENSORS}:
-                raise ArtifactError(
-                    problem("this is not a fairveil model", got=str(path))
-                )
-            if sum(info.file_size for info in infos.values()) > _MOST_BYTES:
-                raise ArtifactError(
-                    problem("the model file is too large", got=str(path))
-                )
-            return archive.read(_JSON), archive.read(_TENSORS)
+            _check_members(archive, path)
+            return _unpacked(archive, _JSON), _unpacked(archive, _TENSORS)
+    except ArtifactError:
+        raise
     except OSError:
-        raise ArtifactError(
-            problem("the model file cannot be read", got=str(path))
-        ) from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
-        raise ArtifactError(
-            problem("this is not a fairveil model", got=str(path))
-        ) from None
+        raise _refusal("the model file cannot be read", path) from None
+    except _UNREADABLE:
+        raise _refusal(_NO_MODEL, path) from None
+
+
+def _check_members(archive: zipfile.ZipFile, path: str | Path) -> None:
+    infos = archive.infolist()
+    if sorted(info.filename for info in infos) != [_JSON, _TENSORS]:
+        raise _refusal(_NO_MODEL, path)
+    declared = sum(info.file_size for info in infos)
+    if declared > _MOST_BYTES or archive.getinfo(_JSON).file_size > _MOST_TEXT:
+        raise _refusal("the model file is too large", path)
+    methods = {info.compress_type for info in infos}
+    if not methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise _refusal(_NO_MODEL, path)
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """One member, never more than the size that it declares."""
+    with archive.open(name) as member:
+        return member.read(archive.getinfo(name).file_size)
+
+
+def _refusal(what: str, path: str | Path) -> ArtifactError:
+    return ArtifactError(problem(what, got=str(path)))
 
 
 def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
@@ -199,28 +224,25 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
     settings = _settings(facts["settings"])
     codec = _codec(Schema.from_dict(facts["schema"]), facts["steps"], tensors)
     teacher = _teacher(codec, settings, tensors)
-    marginals = tuple(
-        _marginal(codec, tuple(columns), stddev, tensors[f"marginal/{i}"])
-        for i, (columns, stddev) in enumerate(facts["marginals"])
-    )
-    bundle = Bundle(codec, teacher, marginals, int(facts["n_hat"]))
-    cliques = tuple(tuple(q) for q in facts["cliques"])
-    thetas = tuple(
-        _sized(tensors[f"theta/{i}"], (cells(codec.sizes, q),))
-        for i, q in enumerate(cliques)
-    )
+    marginals = _marginals(codec.sizes, facts["marginals"], tensors)
+    bundle = Bundle(codec, teacher, marginals, checks.rows(facts["n_hat"]))
     sampler = Sampler(
         codec,
         _generator(facts["generator"], teacher, settings, tensors),
-        LogLinear(codec.sizes, cliques, thetas),
-        float(facts["log_cap"]),
-        _redraw(facts["redraw"], codec, tensors),
+        _weights(codec.sizes, facts["cliques"], tensors),
+        checks.log_cap(facts["log_cap"]),
+        _redraw(facts["redraw"], codec.sizes, tensors),
     )
-    raw = facts["wish"]
+    wish = _wish(facts["wish"], codec.schema)
+    checks.granted(wish, sampler)
+    statement = Statement.from_dict(facts["statement"])
+    return Contents(bundle, sampler, wish, settings, statement)
+
+
+def _wish(raw: Mapping[str, Any], schema: Schema) -> Wish:
     wish = Wish(**{**raw, "sensitive": tuple(raw["sensitive"])})
-    return Contents(
-        bundle, sampler, wish, settings, Statement.from_dict(facts["statement"])
-    )
+    checks.wish(wish, schema)
+    return wish
 
 
 def _settings(raw: Mapping[str, Any]) -> config.Fit:
@@ -228,7 +250,9 @@ def _settings(raw: Mapping[str, Any]) -> config.Fit:
         part.name: part.default_factory(**_tuples(raw[part.name]))  # type: ignore[misc]
         for part in dataclasses.fields(config.Fit)
     }
-    return config.Fit(**parts)
+    settings = config.Fit(**parts)
+    checks.settings(settings)
+    return settings
 
 
 def _tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,20 +276,25 @@ def _inside_tensors(j: int, inside: Inside | None) -> Tensors:
     }
 
 
-def _codec(schema: Schema, steps: list[Any], tensors: Tensors) -> Codec:
-    columns = []
-    for j, (column, step) in enumerate(zip(schema.columns, steps, strict=True)):
-        if step is None:
-            columns.append(ColumnCodec(column))
-            continue
-        bins, grid = (
-            Bins(tensors[f"{kind}/{j}/lows"], tensors[f"{kind}/{j}/highs"], width)
-            for kind, width in zip(("bins", "grid"), step, strict=True)
-        )
-        label = _sized(tensors[f"grid/{j}/label"], (len(grid),))
-        mass = _sized(tensors[f"grid/{j}/mass"], (len(grid),))
-        columns.append(ColumnCodec(column, bins, Inside(bins, grid, label, mass)))
-    return Codec(tuple(columns))
+def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
+    columns = tuple(
+        _column(j, column, step, tensors)
+        for j, (column, step) in enumerate(zip(schema.columns, steps, strict=True))
+    )
+    return Codec(columns, schema.declared_by)
+
+
+def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:
+    checks.require((step is None) == (column.kind != "numeric"), "steps do not fit")
+    if step is None:
+        return ColumnCodec(column)
+    bins, grid = (
+        Bins(tensors[f"{kind}/{j}/lows"], tensors[f"{kind}/{j}/highs"], width)
+        for kind, width in zip(("bins", "grid"), step, strict=True)
+    )
+    inside = Inside(bins, grid, tensors[f"grid/{j}/label"], tensors[f"grid/{j}/mass"])
+    checks.inside(column, inside)
+    return ColumnCodec(column, bins, inside)
 
 
 def _teacher(codec: Codec, settings: config.Fit, tensors: Tensors) -> Teacher:
@@ -275,10 +304,11 @@ def _teacher(codec: Codec, settings: config.Fit, tensors: Tensors) -> Teacher:
     )
     clusters = len(tensors["mixture/weights"])
     mixture = Mixture(
-        tensors["mixture/weights"],
-        _sized(tensors["mixture/means"], (clusters, latent)),
-        _sized(tensors["mixture/covariances"], (clusters, latent, latent)),
+        checks.sized(tensors["mixture/weights"], (clusters,)),
+        checks.sized(tensors["mixture/means"], (clusters, latent)),
+        checks.sized(tensors["mixture/covariances"], (clusters, latent, latent)),
     )
+    checks.mixture(mixture)
     wide, hidden = shape.blocks.width, shape.hidden
     enc, dec = (wide, *hidden, 2 * latent), (latent, *hidden[::-1], wide)
     layers = _layers("teacher", "enc", enc, tensors)
@@ -293,11 +323,12 @@ def _generator(
 ) -> Generator | Teacher:
     if facts is None:
         return teacher
+    anchored = checks.positions(facts["anchored"], len(teacher.shape.blocks.sizes))
     shape = GanShape(
         blocks=teacher.shape.blocks,
         latent=teacher.shape.latent,
         clusters=teacher.mixture.clusters,
-        noise=int(facts["noise"]),
+        noise=settings.gan.noise,
         hidden=teacher.shape.hidden[::-1],
         extra=settings.gan.extra,
         critic=settings.gan.critic,
@@ -305,25 +336,47 @@ def _generator(
     wider = (h + shape.extra for h in shape.hidden)
     sizes = (shape.guide, *wider, shape.blocks.width)
     layers = _layers("generator", "gen", sizes, tensors)
-    return Generator(layers, shape, teacher, tuple(facts["anchored"]))
+    return Generator(layers, shape, teacher, anchored)
 
 
 def _redraw(
-    facts: Mapping[str, Any] | None, codec: Codec, tensors: Tensors
+    facts: Mapping[str, Any] | None, sizes: Sizes, tensors: Tensors
 ) -> Redraw | None:
     if facts is None:
         return None
-    columns = tuple(int(c) for c in facts["columns"])
-    count = cells(codec.sizes, columns)
-    table: Codes = _sized(tensors["redraw/cells"], (count, len(columns)))
-    probs = _sized(tensors["redraw/probs"], (count,))
-    return Redraw(columns, table, probs, float(facts["strength"]))
+    columns = checks.positions(facts["columns"], len(sizes))
+    count = cells(sizes, columns)
+    table = checks.sized(tensors["redraw/cells"], (count, len(columns)), int)
+    probs = checks.sized(tensors["redraw/probs"], (count,))
+    redraw = Redraw(columns, table, probs, facts["strength"])
+    checks.redraw(redraw, sizes)
+    return redraw
 
 
-def _marginal(
-    codec: Codec, columns: tuple[int, ...], stddev: float, counts: np.ndarray
-) -> Marginal:
-    return Marginal(columns, _sized(counts, (cells(codec.sizes, columns),)), stddev)
+def _marginals(
+    sizes: Sizes, facts: Sequence[Any], tensors: Tensors
+) -> tuple[Marginal, ...]:
+    columns = [checks.positions(found, len(sizes)) for found, _stddev in facts]
+    counts = _tables("marginal", sizes, columns, tensors)
+    stddevs = [stddev for _found, stddev in facts]
+    marginals = tuple(map(Marginal, columns, counts, stddevs))
+    checks.marginals(marginals, len(sizes))
+    return marginals
+
+
+def _weights(sizes: Sizes, facts: Sequence[Any], tensors: Tensors) -> LogLinear:
+    cliques = tuple(checks.positions(found, len(sizes)) for found in facts)
+    return LogLinear(sizes, cliques, _tables("theta", sizes, cliques, tensors))
+
+
+def _tables(
+    root: str, sizes: Sizes, cliques: Sequence[Clique], tensors: Tensors
+) -> tuple[np.ndarray, ...]:
+    """One flat array of cells for each clique."""
+    return tuple(
+        checks.sized(tensors[f"{root}/{i}"], (cells(sizes, columns),))
+        for i, columns in enumerate(cliques)
+    )
 
 
 def _layers(
@@ -331,18 +384,11 @@ def _layers(
 ) -> dict[str, dict[str, np.ndarray]]:
     return {
         f"{prefix}{i}": {
-            "w": _sized(tensors[f"{root}/{prefix}{i}/w"], (n_in, n_out)),
-            "b": _sized(tensors[f"{root}/{prefix}{i}/b"], (n_out,)),
+            "w": checks.sized(tensors[f"{root}/{prefix}{i}/w"], (n_in, n_out)),
+            "b": checks.sized(tensors[f"{root}/{prefix}{i}/b"], (n_out,)),
         }
         for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes))
     }
-
-
-def _sized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The array, if it has this shape and only finite numbers."""
-    if array.shape != shape or not np.isfinite(array).all():
-        raise ArtifactError(problem("an array of the model file has the wrong shape"))
-    return array
 
 
 def _flatten(root: str, layers: Mapping[str, Mapping[str, Any]]) -> Tensors:

@@ -8,7 +8,6 @@ quantiles: read off a noisy histogram on a public grid.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,8 @@ from fairveil.schema import Column
 GRID_CELLS = 128  # integer columns up to this range get a cell per value
 _LINEAR_EDGES = 64
 _LOG_EDGES = 64
+_DIGITS = 6
+_EXACT = 2.0**53  # integers up to here are floats
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,27 @@ class Bins:
     def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
         """A value for each bin, uniform over the bin's values.
 
-        A continuous bin is rounded to the shortest decimals that stay inside the bin's
-        scale by the codec, not here.
+        Values of a continuous bin carry all digits; ``shorten`` cuts them.
         """
         low, high = self.lows[bins], self.highs[bins]
         if self.step == 0:
-            return low + (high - low) * rng.random(len(bins))
+            drawn = low + (high - low) * rng.random(len(bins))
+            return np.minimum(drawn, high)  # the sum may round up past the end
         width = np.rint((high - low) / self.step).astype(np.int64) + 1
         return low + self.step * np.floor(rng.random(len(bins)) * width)
+
+    def shorten(self, values: Floats) -> Floats:
+        """The values of a continuum with few digits, each within its own bin.
+
+        Six digits, and as many more as a narrow bin far from zero needs.
+        """
+        bins = self.assign(values)
+        low, high = self.lows[bins], self.highs[bins]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            more = np.ceil(np.log10(np.abs(values) / (high - low)))
+        digits = _DIGITS + np.clip(np.nan_to_num(more), 0, 11).astype(int)
+        short = [float(f"{v:.{d}g}") for v, d in zip(values, digits, strict=True)]
+        return np.clip(np.array(short, dtype=np.float64), low, high)
 
 
 def public_grid(column: Column) -> Bins:
@@ -62,15 +76,19 @@ def public_grid(column: Column) -> Bins:
     union of evenly spaced and of logarithmic edges (both signs), with zero and each
     declared special value in a cell of its own.
     """
-    lower, upper = _bounds(column)
-    step = 0.0 if column.decimals is None else 10.0**-column.decimals
+    lower, upper = column.ends()
+    step = _step(column.decimals, max(abs(lower), abs(upper)))
     if step and (upper - lower) / step < GRID_CELLS:
         count = round((upper - lower) / step) + 1
         values = _round(lower + step * np.arange(count), column.decimals)
         return Bins(values, values.copy(), step)
-    singles = sorted({v for v in (0.0, *column.special) if lower <= v <= upper})
+    singles = _round(np.array([0.0, *column.special]), column.decimals)
+    singles = np.unique(singles[(singles >= lower) & (singles <= upper)])
     edges: Floats = np.r_[_linear(lower, upper), _logarithmic(lower, upper, step)]
-    return _cells(_round(edges, column.decimals), singles, (lower, upper, step))
+    edges = _round(np.r_[lower, edges, singles], column.decimals)
+    if step:
+        return _stepped(edges, singles, upper, column)
+    return _continuous(edges, singles, upper)
 
 
 def merge(
@@ -129,10 +147,11 @@ def _fold(labels: np.ndarray, noisy: Floats, most: int) -> np.ndarray:
     return labels
 
 
-def _bounds(column: Column) -> tuple[float, float]:
-    if column.lower is None or column.upper is None:  # the schema forbids it
-        raise TypeError(column.name)
-    return column.lower, column.upper
+def _step(decimals: int | None, largest: float) -> float:
+    """Distance of neighbouring values; 0 where floats cannot tell them apart."""
+    if decimals is None or largest > _EXACT * 10.0**-decimals:
+        return 0.0
+    return 10.0**-decimals
 
 
 def _linear(lower: float, upper: float) -> Floats:
@@ -150,23 +169,24 @@ def _logarithmic(lower: float, upper: float, step: float) -> Floats:
     return both[(both > lower) & (both < upper)]
 
 
-def _cells(edges: Floats, singles: list[float], frame: tuple) -> Bins:
+def _stepped(edges: Floats, singles: Floats, upper: float, column: Column) -> Bins:
+    """Cells on the column's scale between edges, cut around the single values.
+
+    Sums drift off the scale, so every end is rounded back onto it.
+    """
+    step = 10.0 ** -(column.decimals or 0)
+    lows = np.unique(np.r_[edges, _round(singles + step, column.decimals)])
+    lows = lows[lows <= upper]
+    highs = np.r_[_round(lows[1:] - step, column.decimals), upper]
+    return Bins(lows, np.where(np.isin(lows, singles), lows, highs), step)
+
+
+def _continuous(edges: Floats, singles: Floats, upper: float) -> Bins:
     """Half-open intervals between edges, cut around the single values."""
-    lower, upper, step = frame
-
-    def after(value: float) -> float:
-        return value + step if step else math.nextafter(value, math.inf)
-
-    starts = {lower, *edges[(edges > lower) & (edges <= upper)].tolist(), *singles}
-    starts |= {after(v) for v in singles if after(v) <= upper}
-    lows = np.array(sorted(starts))
-    if step:
-        lows = lows[np.r_[True, np.diff(lows) > step / 2]]
-        highs = np.r_[lows[1:] - step, upper]
-    else:
-        highs = np.r_[np.nextafter(lows[1:], -math.inf), upper]
-    alone = np.isin(lows, singles)
-    return Bins(lows, np.where(alone, lows, np.maximum(highs, lows)), step)
+    lows = np.unique(np.r_[edges, np.nextafter(singles, np.inf)])
+    lows = lows[lows <= upper]
+    highs = np.r_[np.nextafter(lows[1:], -np.inf), upper]
+    return Bins(lows, np.where(np.isin(lows, singles), lows, highs), 0.0)
 
 
 def _round(values: np.ndarray, decimals: int | None) -> Floats:

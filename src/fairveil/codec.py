@@ -161,11 +161,11 @@ class ColumnCodec:
 
     def _rounded(self, drawn: Floats) -> list[Any]:
         decimals = self.column.decimals
-        if decimals is None:
-            return [float(f"{v:.6g}") for v in drawn]
         if decimals == 0:
             return [int(v) for v in np.rint(drawn)]
-        return np.round(drawn, decimals).tolist()
+        if self.bins is not None and (decimals is None or self.bins.step == 0):
+            return self.bins.shorten(drawn).tolist()
+        return np.round(drawn, decimals or 0).tolist()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 import narwhals as nw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fairveil._infer import column_facts
 from fairveil.errors import SchemaError, problem
 
 FORMAT = "fairveil-schema"
@@ -38,11 +39,15 @@ class Column(BaseModel):
         kind: ``categorical``, ``numeric`` or ``boolean``.
         dtype: the data frame's own name of the type, restored in the output.
         categories: allowed values of a categorical column, in their order.
+        ordered: whether that order means something (small to large); restored in the
+            output where ``dtype`` is ``category``.
         other: the category that stands for every value outside ``categories``; without
             it such a value becomes missing, or the first category if not nullable.
-        lower, upper: bounds of a numeric column; values outside are clamped.
+        lower, upper: bounds of a numeric column; values outside are clamped. Bounds
+            finer than ``decimals`` count as rounded inwards, see ``ends``.
         decimals: places after the point (0: integers); None: continuous.
-        special: numeric values that are kept apart from the scale (0, 99, -1).
+        special: numeric values that are kept apart from the scale (0, 99, -1); they
+            lie within the bounds.
         nullable: whether missing values may occur.
         provenance: where each fact comes from, by field name; ``public`` by default.
     """
@@ -53,6 +58,7 @@ class Column(BaseModel):
     kind: Kind
     dtype: str = "object"
     categories: tuple[Scalar, ...] = ()
+    ordered: bool = False
     other: Scalar | None = None
     lower: float | None = None
     upper: float | None = None
@@ -67,6 +73,10 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name!r}: categories are missing")
         if len({str(c) for c in self.categories}) != len(self.categories):
             raise ValueError(f"column {self.name!r}: a category stands twice")
+        if any(isinstance(c, float) and not math.isfinite(c) for c in self.categories):
+            raise ValueError(f"column {self.name!r}: a category is not finite")
+        if self.ordered and self.kind != "categorical":
+            raise ValueError(f"column {self.name!r}: only categories can be ordered")
         if self.other is not None and self.other not in self.categories:
             raise ValueError(f"column {self.name!r}: 'other' is not a category")
         if self.kind == "numeric":
@@ -78,9 +88,39 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name!r}: lower and upper are missing")
         bounds = (self.lower, self.upper, *self.special)
         if not all(math.isfinite(b) and abs(b) <= _INT_LIMIT for b in bounds):
-            raise ValueError(f"column {self.name!r}: a bound is not finite")
+            raise ValueError(
+                f"column {self.name!r}: a bound is not finite or beyond 2**53"
+            )
         if self.lower > self.upper:
             raise ValueError(f"column {self.name!r}: lower is above upper")
+        lowest, highest = self.ends()
+        if lowest > highest:
+            raise ValueError(
+                f"column {self.name!r}: no value with these decimals lies between "
+                "the bounds"
+            )
+        if not all(lowest <= _near(s, self.decimals) <= highest for s in self.special):
+            raise ValueError(
+                f"column {self.name!r}: a special value is outside the bounds; "
+                "widen them"
+            )
+        if not all(_on_scale(s, self.decimals) for s in self.special):
+            raise ValueError(
+                f"column {self.name!r}: a special value has too many decimals"
+            )
+
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest value that bounds and decimals allow together.
+
+        Raises:
+            SchemaError: the column is not numeric.
+        """
+        if self.lower is None or self.upper is None:
+            raise SchemaError(problem("the column has no bounds", got=self.name))
+        return (
+            _inwards(self.lower, self.decimals, 1),
+            _inwards(self.upper, self.decimals, -1),
+        )
 
     def copied_from_data(self) -> tuple[str, ...]:
         """Names of the facts that were copied from a table (sorted)."""
@@ -122,11 +162,19 @@ class Schema(BaseModel):
         )
 
     def select(self, names: Iterable[str]) -> Schema:
-        """The same schema with these columns only, in the order given."""
-        return self.model_copy(update={"columns": tuple(self[n] for n in names)})
+        """The same schema with these columns only, in the order given.
+
+        Raises:
+            SchemaError: an unknown name, a name twice, or no name at all.
+        """
+        return _checked(tuple(self[n] for n in names), self.declared_by)
 
     def drop(self, names: Iterable[str]) -> Schema:
-        """The same schema without these columns."""
+        """The same schema without these columns.
+
+        Raises:
+            SchemaError: an unknown name, or no column is left.
+        """
         gone = {self[n].name for n in names}
         return self.select(n for n in self.names if n not in gone)
 
@@ -199,114 +247,67 @@ class Schema(BaseModel):
                 fact is marked ``from-data``, and a private fit refuses the schema.
 
         Raises:
-            SchemaError: a column holds no value at all, so that nothing can be copied.
+            SchemaError: a column's facts cannot be copied: it holds no value at all, or
+                numbers too large. The text names the column and repeats no value.
         """
         table = nw.from_native(frame, eager_only=True)
         mark: Provenance = "public" if declare_public else "from-data"
-        native = nw.to_native(table)
-        columns = tuple(
-            _infer_column(table[name], _dtype_name(native, name), mark)
-            for name in table.columns
-        )
+        columns = tuple(_copied(series, mark) for series in table.iter_columns())
         said = (
             "facts of the table itself, which the caller declared public"
             if declare_public
             else "copied from the table; not public"
         )
-        return cls(columns=columns, declared_by=said)
+        return _checked(columns, said)
 
 
-def _dtype_name(native: Any, name: str) -> str:
-    return str(native[name].dtype)
+def _checked(columns: tuple[Column, ...], declared_by: str) -> Schema:
+    """A schema, or a refusal in our own words."""
+    if not columns:
+        raise SchemaError(problem("a schema needs at least one column"))
+    try:
+        return Schema(columns=columns, declared_by=declared_by)
+    except ValidationError as error:
+        raise SchemaError(_first_problem(error)) from None
 
 
-def _infer_column(series: nw.Series[Any], dtype: str, mark: Provenance) -> Column:
-    values = [_plain(v) for v in series.drop_nulls().unique().to_list()]
-    values = [v for v in values if v == v]  # noqa: PLR0124  (drops not-a-number)
-    if not values:
-        raise SchemaError(
-            problem(
-                "a column holds no value at all", got=series.name, try_="dropping it"
-            )
+def _inwards(bound: float, decimals: int | None, side: int) -> float:
+    """The nearest value on the scale above (side 1) or below (-1) the bound.
+
+    A bound that misses the scale by the error of a float sum (0.1 + 0.2) is on it.
+    """
+    near = _near(bound, decimals)
+    if decimals is None or _on_scale(bound, decimals) or (near - bound) * side > 0:
+        return near
+    return round(near + side * 10.0**-decimals, decimals)
+
+
+def _near(value: float, decimals: int | None) -> float:
+    return value if decimals is None else round(value, decimals)
+
+
+def _on_scale(value: float, decimals: int | None) -> bool:
+    slack = 0.0 if decimals is None else 1e-6 * 10.0**-decimals
+    return abs(_near(value, decimals) - value) <= slack
+
+
+def _copied(series: nw.Series[Any], mark: Provenance) -> Column:
+    try:
+        return Column(**column_facts(series, mark))
+    except ValidationError as error:  # its own text would repeat the values
+        said = error.errors(include_input=False, include_url=False)[0]["msg"]
+        said = said.rsplit(": ", maxsplit=1)[-1]
+    raise SchemaError(
+        problem(
+            f"the facts of a column cannot be copied: {said}",
+            got=series.name,
+            try_="dropping or rescaling it",
         )
-    nullable = bool(series.is_null().any()) or bool(
-        series.dtype.is_float() and series.is_nan().any()
     )
-    if all(isinstance(v, bool) for v in values):
-        return Column(
-            name=series.name,
-            kind="boolean",
-            dtype=dtype,
-            nullable=nullable,
-            provenance={"nullable": mark},
-        )
-    if all(isinstance(v, (int, float)) for v in values):
-        return _infer_numbers(series, values, dtype, nullable=nullable, mark=mark)
-    return _infer_categories(series, values, dtype, nullable=nullable, mark=mark)
-
-
-def _infer_categories(
-    series: nw.Series[Any],
-    values: list[Any],
-    dtype: str,
-    *,
-    nullable: bool,
-    mark: Provenance,
-) -> Column:
-    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
-        used = set(values)
-        values = [_plain(v) for v in series.cat.get_categories().to_list()]
-        values = values or sorted(used)
-    else:
-        values = sorted({v if isinstance(v, str) else str(v) for v in values})
-    return Column(
-        name=series.name,
-        kind="categorical",
-        dtype=dtype,
-        categories=tuple(values),
-        nullable=nullable,
-        provenance={"categories": mark, "nullable": mark},
-    )
-
-
-def _infer_numbers(
-    series: nw.Series[Any],
-    values: list[Any],
-    dtype: str,
-    *,
-    nullable: bool,
-    mark: Provenance,
-) -> Column:
-    numbers = [float(v) for v in values if math.isfinite(v)]
-    if not numbers:
-        raise SchemaError(problem("a column holds no finite number", got=series.name))
-    return Column(
-        name=series.name,
-        kind="numeric",
-        dtype=dtype,
-        lower=min(numbers),
-        upper=max(numbers),
-        decimals=_decimals(numbers),
-        nullable=nullable or len(numbers) < len(values),
-        provenance=dict.fromkeys(("lower", "upper", "decimals", "nullable"), mark),
-    )
-
-
-def _decimals(numbers: Iterable[float], most: int = 6) -> int | None:
-    places = 0
-    for number in numbers:
-        while places <= most and round(number, places) != number:
-            places += 1
-        if places > most:
-            return None
-    return places
-
-
-def _plain(value: Any) -> Scalar:
-    return value.item() if hasattr(value, "item") else value
 
 
 def _first_problem(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return problem(f"the schema is inconsistent at {where or 'top'}: {first['msg']}")
+    said = first["msg"].removeprefix("Value error, ")
+    return problem(f"the schema is inconsistent at {where or 'top'}: {said}")

@@ -15,6 +15,12 @@ import pandas as pd
 from fairveil.errors import TableError, UnsupportedError, problem
 from fairveil.schema import Column, Schema
 
+# what a dtype becomes when values are missing that it cannot hold
+_NULLABLE = {"bool": "boolean"} | {
+    f"{sign}int{bits}": f"{sign.upper()}Int{bits}"
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
 _PANDAS_MAJOR = int(pd.__version__.split(".", maxsplit=1)[0])
 
 
@@ -92,12 +98,14 @@ def _series(values: list[Any], column: Column) -> pd.Series:
     dtype = column.dtype
     if dtype == "category":
         levels = list(column.categories) or None
-        return pd.Series(pd.Categorical(values, categories=levels))
+        return pd.Series(
+            pd.Categorical(values, categories=levels, ordered=column.ordered)
+        )
     if dtype == "str" and _PANDAS_MAJOR < 3:  # noqa: PLR2004
         dtype = "object"
-    if dtype.startswith(("int", "uint")) and any(v is None for v in values):
-        dtype = dtype.replace("i", "I", 1).replace("u", "U", 1)
+    if any(v is None for v in values):
+        dtype = _NULLABLE.get(dtype, dtype)
     try:
         return pd.Series(values, dtype=dtype)
-    except (TypeError, ValueError):  # a dtype this pandas does not know
+    except (TypeError, ValueError, OverflowError):  # a dtype that cannot hold them
         return pd.Series(values, dtype="object")

@@ -1,0 +1,117 @@
+"""Facts of one column, copied from its values: the work behind ``Schema.infer``.
+
+Secret until the caller declares otherwise: categories, bounds and decimals come from
+the rows, and each fact carries the mark that the caller gives it. Nothing is public;
+the schema checks the facts. Errors name the column and repeat no value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import narwhals as nw
+
+from fairveil.errors import SchemaError, problem
+
+Facts = dict[str, Any]
+
+_PLAIN = (bool, int, float, str)
+_MOST_DECIMALS = 6
+
+
+def column_facts(series: nw.Series[Any], mark: str) -> Facts:
+    """Fields of a ``Column`` that describes these values.
+
+    Args:
+        series: one column of any eager frame that narwhals reads.
+        mark: provenance of every fact that is copied from the values.
+
+    Raises:
+        SchemaError: the column holds no value, no finite number or one beyond floats.
+    """
+    native = nw.to_native(series)
+    values = _distinct(series)
+    facts = _kind_facts(series, values)
+    facts["nullable"] = facts.get("nullable", False) or _has_missing(series)
+    return {
+        "name": series.name,
+        "dtype": str(getattr(native, "dtype", series.dtype)),
+        **facts,
+        "provenance": {fact: mark for fact in facts if fact != "kind"},
+    }
+
+
+def _distinct(series: nw.Series[Any]) -> list[Any]:
+    values = [_plain(v) for v in series.drop_nulls().unique().to_list()]
+    values = [v for v in values if v == v]  # noqa: PLR0124  (drops not-a-number)
+    if not values:
+        raise SchemaError(
+            problem(
+                "a column holds no value at all", got=series.name, try_="dropping it"
+            )
+        )
+    return values
+
+
+def _has_missing(series: nw.Series[Any]) -> bool:
+    nan = series.dtype.is_float() and series.is_nan().any()
+    return bool(series.is_null().any()) or bool(nan)
+
+
+def _kind_facts(series: nw.Series[Any], values: list[Any]) -> Facts:
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+        return _levels(series, values)
+    if all(isinstance(v, bool) for v in values):
+        return {"kind": "boolean"}
+    if all(isinstance(v, (int, float)) for v in values):
+        return _numbers(series.name, values)
+    words = tuple(sorted({str(v) for v in values}))
+    return {"kind": "categorical", "categories": words}
+
+
+def _levels(series: nw.Series[Any], values: list[Any]) -> Facts:
+    """A categorical dtype: its levels in their order, numbers as numbers."""
+    if series.implementation.is_pandas_like():
+        native = nw.to_native(series).dtype
+        levels, ordered = list(native.categories), bool(native.ordered)
+    elif isinstance(series.dtype, nw.Enum):
+        levels, ordered = list(series.dtype.categories), True
+    else:
+        levels, ordered = sorted(values), False
+    plain = (_plain(v) for v in levels)
+    names = tuple(v if isinstance(v, _PLAIN) else str(v) for v in plain)
+    return {"kind": "categorical", "categories": names, "ordered": ordered}
+
+
+def _numbers(name: str, values: list[Any]) -> Facts:
+    try:
+        numbers = [float(v) for v in values if math.isfinite(v)]
+    except OverflowError:
+        raise SchemaError(
+            problem("a column holds a number beyond all floats", got=name)
+        ) from None
+    if not numbers:
+        raise SchemaError(problem("a column holds no finite number", got=name))
+    return {
+        "kind": "numeric",
+        "lower": min(numbers),
+        "upper": max(numbers),
+        "decimals": _decimals(numbers),
+        "nullable": len(numbers) < len(values),
+    }
+
+
+def _decimals(numbers: Iterable[float]) -> int | None:
+    places = 0
+    for number in numbers:
+        while places <= _MOST_DECIMALS and round(number, places) != number:
+            places += 1
+        if places > _MOST_DECIMALS:
+            return None
+    return places
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
