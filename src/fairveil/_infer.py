@@ -1,8 +1,8 @@
 """Facts of one column, copied from its values: the work behind ``Schema.infer``.
 
 Secret until the caller declares otherwise: categories, bounds and decimals come from
-the rows, and each fact carries the mark that the caller gives it. Nothing is public;
-the schema checks the facts. Errors name the column and repeat no value.
+the rows, and each fact carries the mark that the caller gives it. Nothing is public
+here; the schema checks the facts. Errors name the column and repeat no value.
 """
 
 from __future__ import annotations
