@@ -21,12 +21,13 @@ _NO_PROMISE = "No sensitive column was named: the release makes no promise of fa
 _PROMISES: Mapping[str | None, str] = {
     None: "Fairness is switched off: the release keeps the dependence on {columns}.",
     "redraw": (
-        "{columns} were redrawn apart from the rest of each row: they say nothing of "
-        "it. Their proxies among the other columns are untouched."
+        "The released {columns} were redrawn apart from the rest of each row: they say "
+        "nothing of it. Their proxies among the other columns are untouched."
     ),
     "independence": (
         "The released {columns} are trained to carry no information on the rest of the "
-        "row. Measured on released rows only; other columns of real people still do."
+        "row; small tables and rare groups may keep some, so measure it ('redraw' is "
+        "exact). Other columns of real people still do."
     ),
 }
 
