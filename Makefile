@@ -1,7 +1,7 @@
 # One command each; everything lives in .venv, nothing outside this folder is changed.
 #   make demo    a first synthetic table from an embedded real one (ARGS="--table actg175")
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
-#   make figures the figures of docs/figures.md: Adult, 3 seeds, about 8 CPU minutes
+#   make figures the figures of docs/figures.md: Adult, 3 seeds, some 10 CPU minutes
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches

@@ -17,6 +17,7 @@ from fairveil.errors import ConfigError, SchemaError, UnsupportedError, problem
 from fairveil.post.finish import Wish
 from fairveil.schema import Schema
 
+_SHOWN = 5  # facts that an error names
 _NO_PROMISE = "No sensitive column was named: the release makes no promise of fairness."
 _PROMISES: Mapping[str | None, str] = {
     None: "Fairness is switched off: the release keeps the dependence on {columns}.",
@@ -132,7 +133,7 @@ def public_schema(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
         raise SchemaError(
             problem(
                 "facts of the schema were copied from the data",
-                got=", ".join(copied[:5]) + (" ..." if len(copied) > 5 else ""),  # noqa: PLR2004
+                got=", ".join((*copied[:_SHOWN], *(["..."] * bool(copied[_SHOWN:])))),
                 try_="facts from a public code book",
             )
         )

@@ -246,10 +246,8 @@ def _wish(raw: Mapping[str, Any], schema: Schema) -> Wish:
 
 
 def _settings(raw: Mapping[str, Any]) -> config.Fit:
-    parts = {
-        part.name: part.default_factory(**_tuples(raw[part.name]))  # type: ignore[misc]
-        for part in dataclasses.fields(config.Fit)
-    }
+    kinds = {k: type(v) for k, v in vars(config.Fit()).items()}
+    parts = {name: kind(**_tuples(raw[name])) for name, kind in kinds.items()}
     settings = config.Fit(**parts)
     checks.settings(settings)
     return settings

@@ -94,7 +94,7 @@ class FairVeil:
         self.random_state = random_state
         self.insecure_noise_seed = insecure_noise_seed
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002  (scikit-learn)
         """Constructor arguments, as scikit-learn's ``clone`` reads them."""
         return {name: getattr(self, name) for name in _PARAMETERS}
 
@@ -109,7 +109,7 @@ class FairVeil:
             setattr(self, name, value)
         return self
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803  (scikit-learn)
         """Spend the budget on a table and train everything on what was released.
 
         Args:

@@ -9,7 +9,7 @@ from fairveil.evaluate._extra import need
 
 need("sklearn", extra="eval", purpose="evaluation")
 
-# Behind the check, so that a missing extra is told in our words, not Python's.
+# Behind the check (hence E402): a missing extra is told in our words, not Python's.
 from fairveil.evaluate.fairness import (  # noqa: E402
     cluster_information,
     parity_gap,

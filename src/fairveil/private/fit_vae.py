@@ -147,7 +147,7 @@ def chunk_gradient(
     ) -> Params:
         noise = row_normals(key, codes, shape.latent)
 
-        def loss(p: Params, taps: Params, rows: Array, eps: Array, on: Array):  # noqa: ANN202
+        def loss(p: Params, taps: Params, rows: Array, eps: Array, on: Array):  # noqa: ANN202  (TappedLoss)
             losses, inputs = vae.tapped_loss(
                 p, taps, rows, eps, shape=shape, weights=weights, centroids=centroids
             )

@@ -21,6 +21,7 @@ _NULLABLE = {"bool": "boolean"} | {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+_TEXT_DTYPE_SINCE = 3  # the pandas whose text columns have a dtype of their own
 _PANDAS_MAJOR = int(pd.__version__.split(".", maxsplit=1)[0])
 
 
@@ -101,7 +102,7 @@ def _series(values: list[Any], column: Column) -> pd.Series:
         return pd.Series(
             pd.Categorical(values, categories=levels, ordered=column.ordered)
         )
-    if dtype == "str" and _PANDAS_MAJOR < 3:  # noqa: PLR2004
+    if dtype == "str" and _PANDAS_MAJOR < _TEXT_DTYPE_SINCE:
         dtype = "object"
     if any(v is None for v in values):
         dtype = _NULLABLE.get(dtype, dtype)
