@@ -35,7 +35,7 @@ SILENT = ev.Gaussian(stage="a", what="w", sensitivity=1.0, noise_stddev=0.0)
 
 @pytest.fixture
 def ledger():
-    return Ledger(epsilon=1.0, delta=1e-5, discovery_delta=1e-6)
+    return Ledger(epsilon=1.0, delta=1e-5, reserved_delta=1e-6)
 
 
 def test_cap_leaves_room_for_discovery(ledger):
@@ -106,7 +106,7 @@ def test_the_sum_of_deltas_is_capped(ledger):
     ledger.spend(threshold(0.4e-6))
 
 
-def test_without_discovery_delta_no_threshold_fits():
+def test_without_reserved_delta_no_threshold_fits():
     with pytest.raises(BudgetError):
         Ledger(epsilon=1.0, delta=1e-5).spend(threshold(1e-300))
 
@@ -166,7 +166,7 @@ def test_nothing_undoes_spending(ledger):
     assert public == {
         "authorize",
         "delta",
-        "discovery_delta",
+        "reserved_delta",
         "epsilon",
         "events",
         "private",
@@ -182,7 +182,7 @@ def test_nothing_undoes_spending(ledger):
         "epsilon",
         "delta",
         "rho_cap",
-        "discovery_delta",
+        "reserved_delta",
         "events",
         "spent_rho",
     ):
@@ -200,8 +200,8 @@ def test_nothing_undoes_spending(ledger):
         {"epsilon": None, "delta": 1e-5},
         {"epsilon": 1.0, "delta": 0.0},
         {"epsilon": 1.0, "delta": 1.0},
-        {"epsilon": 1.0, "delta": 1e-5, "discovery_delta": 1e-5},
-        {"epsilon": 1.0, "delta": 1e-5, "discovery_delta": -1e-6},
+        {"epsilon": 1.0, "delta": 1e-5, "reserved_delta": 1e-5},
+        {"epsilon": 1.0, "delta": 1e-5, "reserved_delta": -1e-6},
     ],
     ids=str,
 )

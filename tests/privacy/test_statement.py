@@ -11,7 +11,7 @@ from fairveil.privacy.statement import INFINITE, INSECURE, Statement
 
 
 def spend(epsilon=1.0, **extra):
-    ledger = Ledger(epsilon=epsilon, delta=1e-5, discovery_delta=1e-6)
+    ledger = Ledger(epsilon=epsilon, delta=1e-5, reserved_delta=1e-6)
     stddev = (
         25.0 if epsilon == math.inf else zcdp.gaussian_stddev(1.0, ledger.share(0.6))
     )

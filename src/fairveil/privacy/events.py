@@ -1,8 +1,10 @@
 """What was done to the data: frozen descriptions that a ledger can price.
 
 Public: an event holds the parameters of a mechanism and never an answer. An event says
-*what was done*; ``rho`` and ``delta`` say what it costs. A kind that this module does
-not know is refused, both as an object (by the ledger) and as JSON (``from_dict``).
+*what was done*; ``rho`` and ``delta`` say what it costs: it is covered by (rho, delta)
+in the sense of ``gdp``, and rho-zCDP where delta is 0. Both are computed from the
+parameters, never taken from a file. A kind that this module does not know is refused,
+both as an object (by the ledger) and as JSON (``from_dict``).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from fairveil import _check
 from fairveil.errors import ConfigError, problem
-from fairveil.privacy import zcdp
+from fairveil.privacy import gdp, zcdp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,18 @@ class _Described:
 
     def to_dict(self) -> dict[str, Any]:
         """The event as plain JSON values, infinity as the text ``inf``."""
-        fields = dataclasses.asdict(self)
+        fields = {**dataclasses.asdict(self), "rho": self.rho, "delta": self.delta}
         return {"kind": self.kind, **{k: to_json(v) for k, v in fields.items()}}
+
+    @property
+    def rho(self) -> float:
+        """Cost that adds up over events; see ``gdp``."""
+        raise NotImplementedError
+
+    @property
+    def delta(self) -> float:
+        """Delta that the event spends beside its rho."""
+        raise NotImplementedError
 
 
 class _NoDelta(_Described):
@@ -67,7 +79,8 @@ class Gaussian(_NoDelta):
         sensitivity: L2 sensitivity to one unit of the released vector.
         noise_stddev: standard deviation of all noise added to each coordinate.
         count: number of adaptive compositions (gradient steps).
-        discrete: whether the noise was the discrete Gaussian; it costs the same.
+        discrete: whether the noise was the discrete Gaussian, which costs a little more
+            (``gdp.discrete_rho``).
     """
 
     kind: ClassVar[str] = "gaussian"
@@ -83,8 +96,9 @@ class Gaussian(_NoDelta):
 
     @property
     def rho(self) -> float:
-        """Cost in zCDP of all compositions."""
-        return zcdp.gaussian_rho(self.sensitivity, self.noise_stddev, count=self.count)
+        """Cost of all compositions."""
+        price = gdp.discrete_rho if self.discrete else zcdp.gaussian_rho
+        return price(self.sensitivity, self.noise_stddev, count=self.count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,37 +124,43 @@ class Exponential(_NoDelta):
 
     @property
     def rho(self) -> float:
-        """Cost in zCDP of all choices."""
-        return zcdp.exponential_rho(self.e, count=self.count)
+        """Cost of all choices."""
+        return gdp.exponential_rho(self.e, count=self.count)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholding(_Described):
-    """Gaussian histogram over unknown cells of which only large ones are released.
+    """Noisy histogram over unknown cells, of which only large ones are released.
 
     Attributes:
-        sensitivity: L2 sensitivity of the histogram to one unit.
-        noise_stddev: standard deviation of the noise on each cell.
+        noise_stddev: standard deviation of the discrete Gaussian noise on each cell.
         threshold: a cell is released where its noisy count is above.
-        delta: probability that a cell which holds one unit only is released.
+        rows_per_unit: rows of one unit at most; each row lies in one cell. It is the L2
+            sensitivity, and the most cells that a unit can have alone.
     """
 
     kind: ClassVar[str] = "thresholding"
 
-    sensitivity: float
     noise_stddev: float
     threshold: float
-    delta: float
+    rows_per_unit: int = 1
 
     def _validate(self) -> None:
-        zcdp.gaussian_rho(self.sensitivity, self.noise_stddev)
+        _check.whole(1, rows_per_unit=self.rows_per_unit)
+        zcdp.gaussian_rho(self.rows_per_unit, self.noise_stddev)
         _check.finite(threshold=self.threshold)
-        _check.in_range(0.0, 1.0, delta=self.delta)
 
     @property
     def rho(self) -> float:
-        """Cost in zCDP of the histogram."""
-        return zcdp.gaussian_rho(self.sensitivity, self.noise_stddev)
+        """Cost of the histogram."""
+        return gdp.discrete_rho(self.rows_per_unit, self.noise_stddev)
+
+    @property
+    def delta(self) -> float:
+        """Bound on the chance that a cell which one unit has alone is released."""
+        return gdp.threshold_delta(
+            self.threshold, self.noise_stddev, rows=self.rows_per_unit
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +199,9 @@ def from_dict(data: Mapping[str, Any]) -> Event:
     body = {k: from_json(v) for k, v in data.items() if k != "kind"}
     # A text field is taken as it stands: a stage may be called "inf".
     body.update({k: data[k] for k in ("stage", "what") if k in data})
+    costs = {name: body.pop(name, None) for name in ("rho", "delta")}
     try:
-        return kind(**body)
+        event = kind(**body)
     except TypeError:
         raise ConfigError(
             problem(
@@ -188,6 +209,21 @@ def from_dict(data: Mapping[str, Any]) -> Event:
                 try_=", ".join(sorted(known)),
             )
         ) from None
+    _check_costs(event, costs)
+    return event
+
+
+def _check_costs(event: Event, costs: Mapping[str, Any]) -> None:
+    """What a file says of the cost is what the parameters cost, if it says anything."""
+    for name, said in costs.items():
+        known = getattr(event, name)
+        number = isinstance(said, (int, float)) and not isinstance(said, bool)
+        if said is not None and not (
+            number and math.isclose(said, known, rel_tol=1e-9, abs_tol=1e-300)
+        ):
+            raise ConfigError(
+                problem(f"an event does not cost the {name} that it says")
+            )
 
 
 def to_json(value: Any) -> Any:

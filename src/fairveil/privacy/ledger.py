@@ -10,7 +10,7 @@ Public: what was done and what it cost; never an answer. Guarantees:
   down by 1e-9, so that calibrated spenders whose fractions sum to 1 always fit.
 
 As the cap is on the sum of rho, an event's parameters may depend on earlier answers: a
-privacy filter (Feldman and Zrnic 2021; Whitehouse, Ramdas, Rogers and Wu 2023).
+privacy filter (Smith and Thakurta 2022 for the Gaussian curve; see ``gdp``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 from fairveil import _check
 from fairveil.errors import BudgetError, ConfigError, problem
-from fairveil.privacy import events as ev, zcdp
+from fairveil.privacy import events as ev, gdp, zcdp
 from fairveil.privacy.statement import (
     DEFAULT_ASSUMPTIONS,
     INFINITE,
@@ -31,9 +31,17 @@ from fairveil.privacy.statement import (
     by_stage,
 )
 
-__all__ = ["Ledger", "Statement"]
+__all__ = ["Journal", "Ledger", "Statement"]
 
 _SHARE_SLACK = 1e-9
+
+
+class Journal(Protocol):
+    """Where events are made durable before the data are touched."""
+
+    def record(self, event: ev.Event) -> None:
+        """Keep an event for good, or raise; nothing has happened yet."""
+        ...
 
 
 class Ledger:
@@ -42,29 +50,38 @@ class Ledger:
     Args:
         epsilon: target, above 0; infinity is the budget that protects nothing.
         delta: target, in (0, 1).
-        discovery_delta: part of delta kept for thresholding events, below delta.
+        reserved_delta: part of delta kept for events that spend delta themselves
+            (thresholding, subsampled steps), below delta.
+        journal: told of each event before it may happen; its refusal counts. A ledger
+            file over several fits (``book``) is one.
 
     Raises:
         ConfigError: a target lies outside its range.
     """
 
     def __init__(
-        self, *, epsilon: float, delta: float, discovery_delta: float = 0.0
+        self,
+        *,
+        epsilon: float,
+        delta: float,
+        reserved_delta: float = 0.0,
+        journal: Journal | None = None,
     ) -> None:
         _check.positive(epsilon=epsilon)
         zcdp.open_probability(delta=delta)
-        _check.in_range(0.0, delta, discovery_delta=discovery_delta)
-        conversion = math.nextafter(delta - discovery_delta, 0.0)
+        _check.in_range(0.0, delta, reserved_delta=reserved_delta)
+        conversion = math.nextafter(delta - reserved_delta, 0.0)
         if conversion <= 0:
             raise ConfigError(
-                problem("discovery_delta must be below delta", got=discovery_delta)
+                problem("reserved_delta must be below delta", got=reserved_delta)
             )
         self._epsilon = epsilon
         self._delta = delta
-        self._discovery_delta = discovery_delta
-        self._rho_cap = zcdp.calibrate_rho(epsilon, conversion)
+        self._reserved_delta = reserved_delta
+        self._rho_cap = gdp.calibrate_rho(epsilon, conversion)
         self._conversion_delta = conversion
         self._events: list[ev.Event] = []
+        self._journal = journal
         self._lock = threading.Lock()
 
     @property
@@ -78,9 +95,9 @@ class Ledger:
         return self._delta
 
     @property
-    def discovery_delta(self) -> float:
-        """Part of delta that thresholding events may spend."""
-        return self._discovery_delta
+    def reserved_delta(self) -> float:
+        """Part of delta that events may spend beside their rho."""
+        return self._reserved_delta
 
     @property
     def rho_cap(self) -> float:
@@ -136,6 +153,8 @@ class Ledger:
         with self._lock:
             self._check_rho(event)
             self._check_delta(event)
+            if self._journal is not None:
+                self._journal.record(event)
             self._events.append(event)
 
     spend = authorize
@@ -183,8 +202,8 @@ class Ledger:
         )
 
     def _epsilon_spent(self) -> float:
-        # The delta of discovery is held back whether or not it was spent.
-        spent = zcdp.rho_to_epsilon(self.spent_rho, self._conversion_delta)
+        # The reserved delta is held back whether or not it was spent.
+        spent = gdp.rho_to_epsilon(self.spent_rho, self._conversion_delta)
         return min(spent, self.epsilon)
 
     def _check_rho(self, event: ev.Event) -> None:
@@ -213,12 +232,12 @@ class Ledger:
         if not self.private:
             return
         deltas = [event.delta, *(old.delta for old in self._events)]
-        if math.fsum([*deltas, -self.discovery_delta]) > 0:
+        if math.fsum([*deltas, -self.reserved_delta]) > 0:
             raise BudgetError(
                 problem(
-                    f"{event.label} would pass the delta kept for discovery",
+                    f"{event.label} would pass the delta kept for events",
                     got=event.delta,
-                    try_="a higher threshold or a larger discovery_delta",
+                    try_="a higher threshold or a larger reserved_delta",
                 )
             )
 

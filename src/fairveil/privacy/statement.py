@@ -15,7 +15,7 @@ from typing import Any
 
 from fairveil import _check
 from fairveil.errors import ConfigError, problem
-from fairveil.privacy import events as ev, zcdp
+from fairveil.privacy import events as ev, gdp, zcdp
 
 FORMAT = "fairveil-statement"
 VERSION = 1
@@ -106,8 +106,8 @@ class Statement:
     def _check_conversion(self) -> None:
         if self.epsilon == math.inf:
             return
-        best = zcdp.rho_to_epsilon(self.rho_cap, self.delta)
-        spent = zcdp.rho_to_epsilon(self.rho_spent, self.delta)
+        best = gdp.rho_to_epsilon(self.rho_cap, self.delta)
+        spent = gdp.rho_to_epsilon(self.rho_spent, self.delta)
         slack = 1.0 + _TOLERANCE
         if best > self.epsilon * slack or spent > self.epsilon_spent * slack:
             raise ConfigError(problem("the statement's rho does not fit its epsilon"))

@@ -64,7 +64,12 @@ def recoded(
     """The same rows on merged bins; ``labels`` maps old to new codes by column."""
     old = border.rows
     codes = recode(old.unwrap(), labels)
-    rows = Sensitive(codes, sizes=sizes, rows_per_unit=old.rows_per_unit)
+    rows = Sensitive(
+        codes,
+        sizes=sizes,
+        rows_per_unit=old.rows_per_unit,
+        units=old.unwrap_units(),
+    )
     return Border(rows, border.ledger, border.noise)
 
 
@@ -79,7 +84,16 @@ def _take_in(
     codes = codec.encode(table)
     units = None if unit is None else _unit_codes(table[unit].to_list())
     keep = bounded(units, len(codes), most=most, noise=noise)
-    return Sensitive(codes[keep], sizes=codec.sizes, rows_per_unit=most)
+    kept = None if units is None else _numbered(units[keep])
+    return Sensitive(codes[keep], sizes=codec.sizes, rows_per_unit=most, units=kept)
+
+
+def _numbered(units: np.ndarray) -> np.ndarray:
+    """Units from 0 without gaps; each null (negative) becomes a unit of its own."""
+    apart = units.copy()
+    null = units < 0
+    apart[null] = units.max(initial=0) + 1 + np.arange(null.sum())
+    return np.unique(apart, return_inverse=True)[1]
 
 
 def _unit_codes(values: list[Any]) -> np.ndarray:

@@ -7,8 +7,8 @@ Privacy: one row adds 1 to one cell of a histogram, so a marginal has L2 sensiti
 (k for a unit of k rows). Selection: the score
 ``||h_q(D) - n_hat p_q||_1 - sqrt(2 / pi) sigma cells_q`` changes by at most 1 when a
 row comes or goes, since n_hat and the model's p_q are released; the exponential
-mechanism with parameter e costs ``e^2 / 8`` (Cesar and Rogers 2021; McKenna et al.
-2022, AIM).
+mechanism with parameter e is priced by ``gdp.exponential_rho`` (e^2 / 8 as zCDP: Cesar
+and Rogers 2021; McKenna et al. 2022, AIM).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from fairveil._types import Floats, Released
 from fairveil.marginals import Clique, Marginal, histogram
-from fairveil.privacy.zcdp import gaussian_stddev
+from fairveil.privacy.gdp import discrete_stddev
 from fairveil.private.view import Border
 
 
@@ -77,7 +77,7 @@ class Counter:
         """
         e = self._border.exponential(stage, "selection", bound=1.0, rho=rho)
         most = self._border.rows.rows_per_unit
-        penalty = math.sqrt(2 / math.pi) * gaussian_stddev(most, measure_rho)
+        penalty = math.sqrt(2 / math.pi) * discrete_stddev(most, measure_rho)
         scores = np.array(
             [
                 np.abs(self._histogram(q) - n_hat * predicted[q]).sum()

@@ -15,9 +15,10 @@ import numpy as np
 
 from fairveil._types import Codes
 from fairveil.privacy.events import Exponential, Gaussian, NonPrivate
+from fairveil.privacy.gdp import discrete_stddev, exponential_e
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
-from fairveil.privacy.zcdp import exponential_e, gaussian_stddev
+from fairveil.privacy.zcdp import gaussian_stddev
 
 
 class Sensitive:
@@ -28,20 +29,32 @@ class Sensitive:
         sizes: number of codes of each column (public).
         rows_per_unit: rows that one unit owns at most (public, enforced by the caller
             through ``bounded``); every sensitivity is multiplied by it.
+        units: unit of each row, shape ``(n,)``, numbered from 0 without gaps (a null is
+            a unit of its own); None: each row is a unit. Secret, for sampling by unit.
     """
 
-    __slots__ = ("_codes", "rows_per_unit", "sizes")
+    __slots__ = ("_codes", "_units", "rows_per_unit", "sizes")
 
     def __init__(
-        self, codes: Codes, *, sizes: tuple[int, ...], rows_per_unit: int = 1
+        self,
+        codes: Codes,
+        *,
+        sizes: tuple[int, ...],
+        rows_per_unit: int = 1,
+        units: np.ndarray | None = None,
     ) -> None:
         self._codes = codes
+        self._units = units
         self.sizes = sizes
         self.rows_per_unit = rows_per_unit
 
     def unwrap(self) -> Codes:
         """The rows. Nothing computed from them may leave without noise."""
         return self._codes
+
+    def unwrap_units(self) -> np.ndarray | None:
+        """The unit of each row, as secret as the rows; None: each row is a unit."""
+        return self._units
 
     def __repr__(self) -> str:
         return "Sensitive(<hidden>)"
@@ -132,7 +145,8 @@ def authorise(
     if not ledger.private:
         ledger.spend(NonPrivate(stage=stage, what=what))
         return 0.0
-    stddev = gaussian_stddev(sensitivity, rho, count=count)
+    calibrate = discrete_stddev if discrete else gaussian_stddev
+    stddev = calibrate(sensitivity, rho, count=count)
     event = Gaussian(
         stage=stage,
         what=what,
