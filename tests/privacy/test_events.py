@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+from statistics import NormalDist
 
 import pytest
 
@@ -20,10 +21,8 @@ EXAMPLES = [
     ev.Thresholding(
         stage="schema",
         what="job",
-        sensitivity=1.0,
         noise_stddev=40.0,
         threshold=200.0,
-        delta=1e-7,
     ),
     ev.NonPrivate(stage="inf", what="inf"),
 ]
@@ -38,13 +37,18 @@ def test_json_both_ways(event):
 def test_costs():
     rhos = [event.rho for event in EXAMPLES]
     assert rhos[0] == pytest.approx(300 * 1.5**2 / (2 * 30.0**2))
-    assert rhos[1] == pytest.approx(1 / 162)
+    assert rhos[1] == pytest.approx(1 / (2 * (81 - 0.25)))
     assert rhos[2] == math.inf
-    assert rhos[3] == pytest.approx(20 * 0.01 / 8)
+    mu = 2 * NormalDist().inv_cdf(1 / (1 + math.exp(-0.05)))
+    assert rhos[3] == pytest.approx(20 * mu**2 / 2)
+    assert 1.5 < rhos[3] / (20 * 0.01 / 8) < math.pi / 2 + 1e-9
     assert rhos[4] == math.inf
-    assert rhos[5] == pytest.approx(1 / 3200)
+    assert rhos[5] == pytest.approx(1 / (2 * (1600 - 0.25)))
     assert rhos[6] == math.inf
-    assert [event.delta for event in EXAMPLES] == [0, 0, 0, 0, 0, 1e-7, 0]
+    deltas = [event.delta for event in EXAMPLES]
+    assert deltas[:5] + deltas[6:] == [0] * 6
+    # a cell with one row is shown from a noise of 200 on; the bound is one unit looser
+    assert NormalDist().cdf(-199.5 / 40) < deltas[5] < NormalDist().cdf(-198.9 / 40)
 
 
 def test_labels():
@@ -93,7 +97,7 @@ def test_json_without_a_field_or_a_mapping_is_refused():
         ev.from_dict([1])
 
 
-@pytest.mark.parametrize("change", [{"delta": 1.5}, {"threshold": math.inf}])
+@pytest.mark.parametrize("change", [{"rows_per_unit": 0}, {"threshold": math.inf}])
 def test_impossible_thresholds_are_refused(change):
     with pytest.raises(ConfigError):
         dataclasses.replace(EXAMPLES[5], **change)

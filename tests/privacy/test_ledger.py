@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from fairveil.errors import BudgetError, ConfigError
-from fairveil.privacy import events as ev, zcdp
+from fairveil.privacy import events as ev, gdp, zcdp
 from fairveil.privacy.ledger import Ledger
 
 
@@ -19,13 +19,10 @@ def gaussian(rho, *, stage="a", count=1):
 
 
 def threshold(delta, rho=1e-4):
+    stddev = gdp.discrete_stddev(1.0, rho)
+    least = gdp.threshold_of(delta, stddev, rows=1)
     return ev.Thresholding(
-        stage="schema",
-        what="job",
-        sensitivity=1.0,
-        noise_stddev=zcdp.gaussian_stddev(1.0, rho),
-        threshold=300.0,
-        delta=delta,
+        stage="schema", what="job", noise_stddev=stddev, threshold=least
     )
 
 
@@ -39,8 +36,8 @@ def ledger():
 
 
 def test_cap_leaves_room_for_discovery(ledger):
-    assert zcdp.rho_to_epsilon(ledger.rho_cap, 0.9e-5) <= 1.0
-    assert ledger.rho_cap == pytest.approx(zcdp.calibrate_rho(1.0, 0.9e-5))
+    assert gdp.rho_to_epsilon(ledger.rho_cap, 0.9e-5) <= 1.0
+    assert ledger.rho_cap == pytest.approx(gdp.calibrate_rho(1.0, 0.9e-5))
     assert ledger.rho_cap < Ledger(epsilon=1.0, delta=1e-5).rho_cap
 
 
@@ -101,7 +98,7 @@ def test_a_hair_above_the_cap_is_refused(ledger):
 
 def test_the_sum_of_deltas_is_capped(ledger):
     ledger.spend(threshold(0.6e-6))
-    with pytest.raises(BudgetError, match="discovery"):
+    with pytest.raises(BudgetError, match="delta kept for events"):
         ledger.spend(threshold(0.6e-6))
     ledger.spend(threshold(0.4e-6))
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from fairveil.errors import ConfigError
-from fairveil.privacy import events as ev, zcdp
+from fairveil.privacy import events as ev, gdp, zcdp
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.statement import INFINITE, INSECURE, Statement
 
@@ -22,10 +22,8 @@ def spend(epsilon=1.0, **extra):
         ev.Thresholding(
             stage="schema",
             what="job",
-            sensitivity=1.0,
             noise_stddev=100.0,
             threshold=600.0,
-            delta=1e-7,
         )
     )
     return ledger.statement(**extra)
@@ -45,7 +43,7 @@ def test_json_both_ways(epsilon, extra):
     statement = spend(epsilon, **extra)
     data = json.loads(json.dumps(statement.to_dict(), allow_nan=False))
     assert data["format"] == "fairveil-statement"
-    assert data["version"] == 1
+    assert data["version"] == 2
     assert Statement.from_dict(data) == statement
     assert str(Statement.from_dict(data)) == str(statement)
 
@@ -88,9 +86,15 @@ def test_spent_epsilon_is_what_the_events_cost():
     assert statement.rho_spent == pytest.approx(
         math.fsum(event.rho for event in statement.events)
     )
-    assert statement.epsilon_spent >= zcdp.rho_to_epsilon(statement.rho_spent, 0.9e-5)
+    assert statement.epsilon_spent >= gdp.rho_to_epsilon(statement.rho_spent, 0.9e-5)
     assert statement.epsilon_spent < statement.epsilon
-    assert statement.delta_spent == 1e-7
+    shown = gdp.threshold_delta(600.0, 100.0, rows=1)
+    assert statement.delta_spent == shown > 0
+    parts = statement.delta_parts
+    assert parts == pytest.approx(
+        {"conversion": 0.9e-5, "thresholding": shown, "unused": 1e-6 - shown}
+    )
+    assert math.fsum(parts.values()) == pytest.approx(statement.delta)
 
 
 def test_table_names_each_stage_with_its_share():
@@ -131,7 +135,7 @@ def test_unit_neighbours_provenance_and_fairness_are_told():
         {"assumptions": [3]},
         {"max_rows_per_unit": 0},
         {"unit": None},
-        {"version": 2},
+        {"version": 1},
         {"format": "other"},
         {"fancy": 1},
         {"provenance": {"a": {1, 2}}},

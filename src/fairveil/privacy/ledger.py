@@ -172,6 +172,7 @@ class Ledger:
         assumptions: tuple[str, ...] = DEFAULT_ASSUMPTIONS,
         provenance: Mapping[str, Any] | None = None,
         fairness: Mapping[str, Any] | None = None,
+        ledger: Mapping[str, Any] | None = None,
     ) -> Statement:
         """What was promised and spent so far.
 
@@ -182,6 +183,7 @@ class Ledger:
             assumptions: sentences the promise rests on.
             provenance: public facts by name, and who declared them.
             fairness: the fairness promise.
+            ledger: name and totals of the ledger over fits, if one was kept.
         """
         reason = INSECURE if insecure_noise else ""
         reason = reason if self.private else INFINITE
@@ -190,6 +192,7 @@ class Ledger:
             not_private_reason=reason,
             epsilon=self.epsilon,
             delta=self.delta,
+            delta_reserved=self.reserved_delta,
             epsilon_spent=self._epsilon_spent(),
             rho_cap=self.rho_cap,
             rho_spent=self.spent_rho,
@@ -199,6 +202,7 @@ class Ledger:
             assumptions=assumptions,
             provenance=provenance or {},
             fairness=fairness or {},
+            ledger=ledger or {},
         )
 
     def _epsilon_spent(self) -> float:

@@ -4,6 +4,9 @@ Public: it holds parameters of mechanisms and public facts only, and may be publ
 statement that is not private says so in its first line. Epsilon and delta are printed
 rounded up. A statement that contradicts itself (private with an infinite epsilon, more
 spent than allowed, less stated than its events cost) cannot be built or read.
+
+The JSON form is described by ``statement.schema.json`` beside this file and, key by
+key, in docs/statement.md; ``verify`` recomputes it with a second accountant.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from fairveil.errors import ConfigError, problem
 from fairveil.privacy import events as ev, gdp, zcdp
 
 FORMAT = "fairveil-statement"
-VERSION = 1
+VERSION = 2
+ACCOUNTANT = "gaussian-cover 1"  # its number changes when a price does
 
 INFINITE = "epsilon is infinite"
 INSECURE = "insecure_noise_seed was set"
@@ -28,8 +32,33 @@ DEFAULT_ASSUMPTIONS = (
     "the adversary sees neither the noise source nor timings",
     "continuous noise is float64, not hardened against attacks on its low bits",
 )
+# Where each layer of NIST SP 800-226 (its pyramid, from the top) is answered.
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "guarantee: epsilon, delta and the unit of privacy": (
+        "private",
+        "not_private_reason",
+        "epsilon",
+        "delta",
+        "delta_parts",
+        "epsilon_spent",
+        "unit",
+        "max_rows_per_unit",
+        "neighbours",
+    ),
+    "correctness: mechanisms and their accounting": (
+        "accountant",
+        "rho_cap",
+        "rho_spent",
+        "events",
+    ),
+    "utility and bias": ("fairness",),
+    "security: noise and side channels": ("seeded", "assumptions"),
+    "trust: who sees the data, what is public": ("assumptions", "provenance"),
+    "exposure: earlier fits of the same data": ("ledger",),
+}
 
 _TOLERANCE = 1e-9
+_DERIVED = ("accountant", "seeded", "delta_parts", "layers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +68,9 @@ class Statement:
     Attributes:
         not_private_reason: empty, or why the result is not private.
         epsilon, delta: the target of the whole fit.
-        epsilon_spent: what the events cost at ``delta``.
-        rho_cap, rho_spent: the same in zCDP.
+        delta_reserved: part of ``delta`` for events that spend delta themselves.
+        epsilon_spent: what the events cost at ``delta``, the reserved part held back.
+        rho_cap, rho_spent: the same in rho (see ``gdp``).
         events: what was done, in order.
         unit: whose presence is protected: ``row`` or the name of the unit column.
         max_rows_per_unit: most rows of one unit that were used.
@@ -48,6 +78,8 @@ class Statement:
         assumptions: sentences the promise rests on.
         provenance: public facts by name, and who declared them (plain JSON values).
         fairness: the fairness promise, which costs no privacy (plain JSON values).
+        ledger: the ledger over fits, its name and totals after this fit; empty where
+            none was kept (plain JSON values).
     """
 
     private: bool
@@ -64,11 +96,13 @@ class Statement:
     assumptions: tuple[str, ...] = DEFAULT_ASSUMPTIONS
     provenance: Mapping[str, Any] = field(default_factory=dict)
     fairness: Mapping[str, Any] = field(default_factory=dict)
+    delta_reserved: float = 0.0
+    ledger: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("events", "assumptions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("provenance", "fairness"):
+        for name in ("provenance", "fairness", "ledger"):
             object.__setattr__(self, name, _plain(getattr(self, name), name))
         self._check_numbers()
         self._check_story()
@@ -78,7 +112,8 @@ class Statement:
             ("", INFINITE, INSECURE), not_private_reason=self.not_private_reason
         )
         _check.positive(epsilon=self.epsilon)
-        _check.in_range(0.0, 1.0, delta=self.delta)
+        zcdp.open_probability(delta=self.delta)
+        _check.in_range(0.0, self.delta, delta_reserved=self.delta_reserved)
         _check.in_range(
             0.0,
             math.inf,
@@ -106,12 +141,13 @@ class Statement:
     def _check_conversion(self) -> None:
         if self.epsilon == math.inf:
             return
-        best = gdp.rho_to_epsilon(self.rho_cap, self.delta)
-        spent = gdp.rho_to_epsilon(self.rho_spent, self.delta)
+        conversion = self.delta - self.delta_reserved
+        best = gdp.rho_to_epsilon(self.rho_cap, conversion)
+        spent = gdp.rho_to_epsilon(self.rho_spent, conversion)
         slack = 1.0 + _TOLERANCE
         if best > self.epsilon * slack or spent > self.epsilon_spent * slack:
             raise ConfigError(problem("the statement's rho does not fit its epsilon"))
-        if self.delta_spent > self.delta:
+        if self.private and self.delta_spent > self.delta_reserved:
             raise ConfigError(problem("the statement spends more than its delta"))
 
     def _priced(self) -> float:
@@ -123,9 +159,24 @@ class Statement:
         return self.private
 
     @property
+    def seeded(self) -> bool:
+        """Whether the noise can be repeated from a seed."""
+        return self.not_private_reason == INSECURE
+
+    @property
     def delta_spent(self) -> float:
-        """Delta that events spent beside the conversion (discovery of categories)."""
+        """Delta that events spent themselves, beside the conversion."""
         return math.fsum(event.delta for event in self.events)
+
+    @property
+    def delta_parts(self) -> dict[str, float]:
+        """Delta by what it is for; the parts sum to ``delta``."""
+        parts = {"conversion": self.delta - self.delta_reserved}
+        for event in self.events:
+            if event.delta:
+                parts[event.kind] = parts.get(event.kind, 0.0) + event.delta
+        parts["unused"] = max(0.0, self.delta_reserved - self.delta_spent)
+        return parts
 
     def spent_by_stage(self) -> dict[str, float]:
         """Rho by stage, in the order in which the stages began."""
@@ -136,7 +187,17 @@ class Statement:
         body = {f.name: ev.to_json(getattr(self, f.name)) for f in fields(self)}
         body["events"] = [event.to_dict() for event in self.events]
         body["assumptions"] = list(self.assumptions)
+        body.update(self._derived())
         return {"format": FORMAT, "version": VERSION, **body}
+
+    def _derived(self) -> dict[str, Any]:
+        """What follows from the fields, written for readers who have no fairveil."""
+        return {
+            "accountant": ACCOUNTANT,
+            "seeded": self.seeded,
+            "delta_parts": self.delta_parts,
+            "layers": {layer: list(keys) for layer, keys in LAYERS.items()},
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Statement:
@@ -151,17 +212,23 @@ class Statement:
             raise ConfigError(
                 problem("the statement's version is unknown", try_=f"version {VERSION}")
             )
-        body = {k: v for k, v in data.items() if k not in ("format", "version")}
-        numbers = ("epsilon", "delta", "epsilon_spent", "rho_cap", "rho_spent")
+        said = {name: data.get(name) for name in _DERIVED}
+        body = {
+            k: v for k, v in data.items() if k not in ("format", "version", *_DERIVED)
+        }
+        numbers = ("epsilon", "epsilon_spent", "rho_cap", "rho_spent")
         body.update({k: ev.from_json(body[k]) for k in numbers if k in body})
         for name in ("events", "assumptions"):
             if not isinstance(body.get(name), (list, tuple)):
                 raise ConfigError(problem(f"the statement's {name} must be a list"))
         body["events"] = tuple(ev.from_dict(item) for item in body["events"])
         try:
-            return cls(**body)
+            found = cls(**body)
         except TypeError:
             raise ConfigError(problem("the statement has other fields")) from None
+        if said != found._derived():
+            raise ConfigError(problem("the statement contradicts its own events"))
+        return found
 
     def __str__(self) -> str:
         return "\n".join((*self._head(), "", *self._table(), "", *self._foot()))
@@ -197,6 +264,7 @@ class Statement:
 
     def _foot(self) -> list[str]:
         lines = [f"Assumes: {sentence}." for sentence in self.assumptions]
+        lines += [f"Ledger:  {key}: {value}" for key, value in self.ledger.items()]
         lines += [f"Public:  {key}: {value}" for key, value in self.provenance.items()]
         lines += [f"Fair:    {key}: {value}" for key, value in self.fairness.items()]
         return lines
