@@ -160,11 +160,10 @@ def exponential_rho(e: float, *, count: int = 1) -> float:
     Raises:
         ConfigError: an argument lies outside its range.
     """
-    plain = zcdp.exponential_rho(e, count=count)
-    if plain == math.inf:
-        return plain
+    if zcdp.exponential_rho(e, count=count) == math.inf:  # checks the arguments too
+        return math.inf
     mu = -2.0 * float(ndtri(expit(-0.5 * e))) * (1.0 + 1e-14)
-    return max(plain, _up(count * _up(0.5 * mu * mu)))
+    return _up(count * _up(0.5 * mu * mu))
 
 
 def exponential_e(rho: float, *, count: int = 1) -> float:
@@ -177,11 +176,10 @@ def exponential_e(rho: float, *, count: int = 1) -> float:
     Raises:
         ConfigError: an argument lies outside its range.
     """
-    highest = zcdp.exponential_e(rho, count=count)
-    if highest == math.inf:
-        return highest
+    if zcdp.exponential_e(rho, count=count) == math.inf:  # checks the arguments too
+        return math.inf
     half = 0.5 * math.sqrt(2.0 * rho / count)
-    e = min(highest, 2.0 * float(log_ndtr(half) - log_ndtr(-half)))
+    e = 2.0 * float(log_ndtr(half) - log_ndtr(-half))
     if not e > 0:
         raise ConfigError(problem("rho is too small for a choice", got=rho))
     step = 4e-16
