@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +26,6 @@ from fairveil.privacy.events import Gaussian
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private import cluster, fit_vae as fit_vae_module, step
-from fairveil.private.fit_vae import chunk_gradient
 from fairveil.private.intake import open_border
 from fairveil.private.view import Border, Sensitive
 from fairveil.schema import Column, Schema
@@ -289,26 +287,23 @@ def small_chunks(monkeypatch: Any, rows: int = 16) -> None:
     monkeypatch.setattr(step, "CHUNK", rows)
 
 
-@functools.cache
-def _gradient_once(*facts: Any) -> Any:
-    return chunk_gradient(*facts)
+def forget_compiled() -> None:
+    """Compile anew: a bug planted inside a compiled function is not seen before."""
+    for compiled in (
+        fit_vae_module.chunk_gradient,
+        fit_vae_module._descent,
+        cluster._chunk_moments,
+    ):
+        compiled.cache_clear()
 
 
-_moments_once: dict[Any, Any] = {}
+def plant(monkeypatch: Any, home: Any, name: str, bug: Any) -> None:
+    """Put a bug where compiled functions may have read the honest code already.
 
-
-def compile_once(monkeypatch: Any) -> None:
-    """Equal compiled functions are made once for all tests, which is what costs."""
-    original = cluster._chunk_moments
-
-    def moments(shape: Any, layers: Any, *, second: bool) -> Any:
-        key = (shape, flat(layers).tobytes(), second)
-        if key not in _moments_once:
-            _moments_once[key] = original(shape, layers, second=second)
-        return _moments_once[key]
-
-    monkeypatch.setattr(fit_vae_module, "chunk_gradient", _gradient_once)
-    monkeypatch.setattr(cluster, "_chunk_moments", moments)
+    The test must call ``forget_compiled`` when it ends, or the bug outlives it.
+    """
+    monkeypatch.setattr(home, name, bug)
+    forget_compiled()
 
 
 def centroids_of(seed: int = 0) -> Any:

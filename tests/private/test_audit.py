@@ -140,7 +140,10 @@ def white_box():
     )
     centroids = jnp.asarray([[1.0, 0.0], [-1.0, 0.0]], jnp.float32)
     moments = partial(
-        cluster._chunk_moments(SHAPE, layers, second=True), centroids, jax.random.key(1)
+        cluster._chunk_moments(SHAPE, second=True),
+        layers,
+        centroids,
+        jax.random.key(1),
     )
     return {"gradient": (gradient, 1.0), "moments": (moments, math.sqrt(3.0))}
 

@@ -20,8 +20,10 @@ from border_tools import (
     check_scale,
     check_within,
     flat,
+    forget_compiled,
     gaussian_events,
     noisy_sums,
+    plant,
     random_codes,
     run_clusters,
     small_chunks,
@@ -37,6 +39,8 @@ from fairveil.private.step import noisy_sum
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
     small_chunks(monkeypatch)
+    yield
+    forget_compiled()  # no planted bug outlives its test
 
 
 def gradient_pair(codes=None):
@@ -68,7 +72,7 @@ def test_forgotten_clipping(monkeypatch):
     def unclipped(*args, l2_clip_norm):
         return layers_module.ghost_clip(*args, l2_clip_norm=float("inf"))
 
-    monkeypatch.setattr(fit_vae_module, "ghost_clip", unclipped)
+    plant(monkeypatch, fit_vae_module, "ghost_clip", unclipped)
     caught(check_within, *gradient_pair(), sensitivity=1.0)
 
 
@@ -78,7 +82,7 @@ def test_clipping_of_the_sum_instead_of_the_rows(monkeypatch):
         total = sum((x**2).sum() for x in jax.tree.leaves(sums)) ** 0.5
         return jax.tree.map(lambda x: 3 * x / total, sums), norms
 
-    monkeypatch.setattr(fit_vae_module, "ghost_clip", batch_clip)
+    plant(monkeypatch, fit_vae_module, "ghost_clip", batch_clip)
     codes = np.array([[0, 0, 0], [2, 1, 3]], np.int32)
     caught(check_within, *gradient_pair(codes), sensitivity=1.0)
 
@@ -87,7 +91,7 @@ def test_latent_noise_by_position(monkeypatch):
     def positional(key, codes, width):
         return jax.random.normal(key, (codes.shape[0], width))
 
-    monkeypatch.setattr(fit_vae_module, "row_normals", positional)
+    plant(monkeypatch, fit_vae_module, "row_normals", positional)
     codes = random_codes(64)
     one = fit_vae_module.chunk_gradient(SHAPE, vae.VaeWeights(), 1.0)
     chunk_sum = partial(one, big_layers(5.0), None, jax.random.key(1))
@@ -100,8 +104,12 @@ def test_latent_noise_by_position(monkeypatch):
 
 def test_latents_that_are_not_cut(monkeypatch):
     def pair():
-        moments = cluster._chunk_moments(SHAPE, big_layers(20.0), second=True)
-        chunk_sum = partial(moments, centroids_of(), jax.random.key(1))
+        chunk_sum = partial(
+            cluster._chunk_moments(SHAPE, second=True),
+            big_layers(20.0),
+            centroids_of(),
+            jax.random.key(1),
+        )
         out = []
         for table in (random_codes(9), random_codes(9)[:-1]):
             border, _tape = border_of(table, mute=True)
@@ -109,7 +117,7 @@ def test_latents_that_are_not_cut(monkeypatch):
         return out
 
     check_within(*pair(), sensitivity=3**0.5)
-    monkeypatch.setattr(cluster, "cut", lambda z, _limit: z)
+    plant(monkeypatch, cluster, "cut", lambda z, _limit: z)
     caught(check_within, *pair(), sensitivity=3**0.5)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from itertools import combinations
 
 import jax
@@ -16,7 +16,6 @@ from border_tools import (
     border_of,
     centroids_of,
     check_within,
-    compile_once,
     count_rows,
     draws,
     flat,
@@ -65,7 +64,6 @@ def neighbours(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
     return as_codes[0], as_codes[1], k
 
 
-@cache
 def gradient(clip: float = CLIP):
     return chunk_gradient(SHAPE, vae.VaeWeights(cluster=0.5), clip)
 
@@ -159,9 +157,8 @@ def test_clipped_gradient_sums(monkeypatch, pair, scale):
     check_within(before, after, CLIP * k)
 
 
-@cache
 def moments(scale: float, second: bool):
-    return cluster._chunk_moments(SHAPE, big_layers(scale), second=second)
+    return partial(cluster._chunk_moments(SHAPE, second=second), big_layers(scale))
 
 
 @quick
@@ -184,7 +181,6 @@ def test_counts_sums_and_second_moments_together(monkeypatch, pair, scale, secon
 def test_the_first_step_of_a_whole_fit(monkeypatch, at, k):
     """Through the public function: same key, one unit less, wherever it stands."""
     small_chunks(monkeypatch)
-    compile_once(monkeypatch)
     codes = random_codes(70)
     gone = {
         "first": slice(0, k),
@@ -205,7 +201,6 @@ def test_the_first_step_of_a_whole_fit(monkeypatch, at, k):
 @pytest.mark.parametrize("at", [0, 20, 39])
 def test_the_first_lloyd_step_and_its_event(monkeypatch, at):
     small_chunks(monkeypatch)
-    compile_once(monkeypatch)
     codes = random_codes(40)
     answers = []
     for table in (codes, np.delete(codes, at, axis=0)):
@@ -249,7 +244,6 @@ def test_broken_parameters_release_finite_sums(monkeypatch, scale):
 
 def test_an_empty_table_is_released_like_any_other(monkeypatch):
     small_chunks(monkeypatch)
-    compile_once(monkeypatch)
     kinds = []
     for n in (0, 50):
         _border, _n_hat, counted = count_rows(frame_of(random_codes(n)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -24,7 +24,7 @@ from fairveil._types import Floats, Params, Released
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture
-from fairveil.private.step import noisy_sum, row_normals
+from fairveil.private.step import COMPILED, noisy_sum, row_normals
 from fairveil.private.view import Border
 
 STAGE = "k-means"
@@ -89,10 +89,10 @@ def fit_mixture(
         border, layers, shape, start, steps=lloyd_steps, rho=rho / 2, key=key
     )
     stddev = border.gaussian(STAGE, "moments", bound=math.sqrt(3.0), rho=rho / 2)
-    moments = _chunk_moments(shape, layers, second=True)
+    moments = _chunk_moments(shape, second=True)
     noisy = noisy_sum(
         border,
-        partial(moments, jnp.asarray(centroids, jnp.float32), key),
+        partial(moments, layers, jnp.asarray(centroids, jnp.float32), key),
         noise_stddev=stddev,
     )
     return Released(_mixture(noisy, centroids, shape, stddev), (f"{STAGE}/moments",))
@@ -111,13 +111,13 @@ def _lloyd(
     stddev = border.gaussian(
         STAGE, "centroids", bound=math.sqrt(2.0), rho=rho, count=steps
     )
-    moments = _chunk_moments(shape, layers, second=False)
+    moments = _chunk_moments(shape, second=False)
     centroids = start
     for step in range(steps):
         held = jnp.asarray(centroids, jnp.float32)
         noisy = noisy_sum(
             border,
-            partial(moments, held, jax.random.fold_in(key, step)),
+            partial(moments, layers, held, jax.random.fold_in(key, step)),
             noise_stddev=stddev,
         )
         centroids = _means(noisy, centroids, shape, stddev)
@@ -129,15 +129,19 @@ def _prior_draws(key: Array, clusters: int, shape: vae.VaeShape) -> Floats:
     return np.asarray(draws, dtype=np.float64)
 
 
+@lru_cache(maxsize=COMPILED)
 def _chunk_moments(
-    shape: vae.VaeShape, layers: Params, *, second: bool
+    shape: vae.VaeShape, *, second: bool
 ) -> Callable[..., dict[str, Array]]:
-    """Compiled sums over a chunk of the scaled blocks of each row's cluster."""
+    """Compiled sums over a chunk of the scaled blocks of each row's cluster.
+
+    Shared between fits; it takes (layers, centroids, key, codes, mask).
+    """
     limit = radius(shape.latent)
 
     @jax.jit
     def moments(
-        centroids: Array, key: Array, codes: Array, mask: Array
+        layers: Params, centroids: Array, key: Array, codes: Array, mask: Array
     ) -> dict[str, Array]:
         mean, log_var = vae.encode(layers, shape, shape.blocks.one_hot(codes))
         noise = row_normals(key, codes, shape.latent)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ from fairveil.config import VaeTraining
 from fairveil.nn import vae
 from fairveil.nn.layers import Array, ghost_clip
 from fairveil.private.cluster import refresh_centroids
-from fairveil.private.step import noisy_sum, row_normals
+from fairveil.private.step import COMPILED, noisy_sum, row_normals
 from fairveil.private.view import Border
 
 STAGE = "vae"
@@ -109,10 +109,11 @@ def _refresh_steps(training: VaeTraining) -> set[int]:
     return {int(g) for g in gaps}
 
 
+@lru_cache(maxsize=COMPILED)
 def _descent(
     shape: vae.VaeShape, training: VaeTraining
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compiled start and step of Adam and of the weight average."""
+    """Compiled start and step of Adam and of the weight average, shared by fits."""
     schedule = optax.cosine_decay_schedule(
         training.learning_rate, training.steps, alpha=0.1
     )
@@ -136,10 +137,14 @@ def _descent(
     return jax.jit(start), jax.jit(update)
 
 
+@lru_cache(maxsize=COMPILED)
 def chunk_gradient(
     shape: vae.VaeShape, weights: vae.VaeWeights, l2_clip_norm: float
 ) -> Callable[..., Params]:
-    """Compiled sum of clipped gradients over a chunk."""
+    """Compiled sum of clipped gradients over a chunk, shared between fits.
+
+    It takes (layers, centroids, key, codes, mask): all that a fit changes.
+    """
 
     @jax.jit
     def gradient(

@@ -22,6 +22,7 @@ from fairveil.private.view import Border
 
 _ODD = 2_654_435_761  # odd, so its powers spread rows over all 32-bit words
 CHUNK = 4096  # rows encoded at a time; bounds memory, changes no result
+COMPILED = 32  # compiled functions kept between fits; they hold public constants only
 
 # (codes (chunk, columns), mask (chunk,)) -> pytree of sums over the chunk
 ChunkSum = Callable[[Codes, np.ndarray], Params]
