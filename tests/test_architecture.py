@@ -49,7 +49,10 @@ LEVELS = {
     "bench": 7,
     "studio": 7,
     "cli": 7,
+    "_cli_use": 7,
+    "_cli_privacy": 7,
     "_console": 7,
+    "_cli_ledger": 7,
     "__main__": 7,
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")

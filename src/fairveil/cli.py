@@ -7,8 +7,6 @@ could hold one. Heavy modules load inside the commands, so that ``--help`` is qu
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 import time
@@ -18,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fairveil import __version__, _console
-from fairveil.errors import ConfigError, FairveilError, SchemaError, problem
+from fairveil import __version__, _cli_privacy, _cli_use, _console
+from fairveil._cli_use import Sensitive, column_names
+from fairveil.errors import ConfigError, SchemaError, problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +63,6 @@ def _start(
 
 TablePath = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Real rows: .csv, .csv.gz or .parquet.")
-]
-Sensitive = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAMES", help="Sensitive columns: names with commas between them."
-    ),
 ]
 
 
@@ -234,11 +227,11 @@ def fit(
     model = FairVeil(
         epsilon=epsilon,
         delta=delta,
-        sensitive=_names(sensitive),
+        sensitive=column_names(sensitive),
         fairness=None if fairness == "none" else fairness,
         target=target,
         strength=strength,
-        legitimate=_names(legitimate),
+        legitimate=column_names(legitimate),
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
         ledger=ledger,
@@ -257,85 +250,6 @@ def fit(
     _console.say(
         "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
     )
-
-
-@app.command(epilog="Example: fairveil sample model.fairveil -n 10000 -o synthetic.csv")
-def sample(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
-    ],
-    *,
-    number: Annotated[int, typer.Option("--number", "-n", help="Rows to draw.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")
-    ],
-    random_state: Annotated[
-        int | None, typer.Option(help="Seed that makes the rows repeatable.")
-    ] = None,
-) -> None:
-    """Draw synthetic rows from a model; any number costs no privacy."""
-    from fairveil.tables import files
-
-    files.check_output(output, model)
-    files.check_suffix(output)
-    from fairveil.synthesizer import FairVeil
-
-    fitted = FairVeil.load(model)
-    files.write_table(fitted.sample(number, random_state=random_state), output)
-    _console.say(
-        f"Wrote {output}: {number:,} synthetic rows.",
-        str(fitted.statement_).split("\n")[0],
-    )
-
-
-@app.command(
-    epilog=(
-        "Example: fairveil evaluate patients.csv synthetic.csv --sensitive sex,race "
-        "--target outcome --positive yes"
-    )
-)
-def evaluate(
-    real: Annotated[Path, typer.Argument(metavar="REAL", help="Real rows.")],
-    synthetic: Annotated[Path, typer.Argument(metavar="SYNTH", help="A release.")],
-    *,
-    sensitive: Sensitive = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column that a later model predicts.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="Value of the target that counts as the event.")
-    ] = None,
-    holdout: Annotated[
-        str,
-        typer.Option(
-            metavar="SHARE|TABLE",
-            help="Share of REAL to test on, or a table of rows the fit did not see.",
-        ),
-    ] = "0.3",
-    seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-) -> None:
-    """Compare a release with real rows. NOT PRIVATE: the figures are confidential."""
-    from fairveil import _check, evaluate as evaluation
-    from fairveil.tables.files import read_table
-
-    _check.whole(0, seed=seed)
-    if positive is not None and target is None:
-        raise ConfigError(problem("--positive is a value of --target", try_="both"))
-    names = _names(sensitive)
-    _check.distinct(sensitive=names)
-    share = _share(holdout)
-    rows, release = (read_table(path, typed=True) for path in (real, synthetic))
-    if share is None:
-        train, test = rows, read_table(holdout, typed=True)
-    else:
-        train, test = _halves(rows, share)
-    roles = {"sensitive": names, "target": target, "positive": positive}
-    report = evaluation.report(train, test, release, **roles, seed=seed)
-    if as_json:
-        typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    else:
-        _console.show_evaluation(report)
 
 
 def _fit_inputs(
@@ -357,37 +271,8 @@ def _fit_inputs(
     return None, read_table(table, typed=True)
 
 
-def _names(given: list[str] | None) -> list[str]:
-    """Column names out of ``a,b``; a name with a comma is quoted, as in CSV."""
-    rows = csv.reader(given or [], skipinitialspace=True)
-    return [name.strip() for row in rows for name in row if name.strip()]
-
-
-def _share(holdout: str) -> float | None:
-    """The share of rows, or None where a table was named."""
-    try:
-        share = float(holdout)
-    except ValueError:
-        return None
-    if not 0.0 < share < 1.0:
-        raise ConfigError(
-            problem("--holdout must lie between 0 and 1", got=share, try_="0.3")
-        )
-    return share
-
-
-def _halves(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from fairveil import evaluate as evaluation
-
-    try:
-        return evaluation.split(rows, test=share)
-    except FairveilError:
-        raise
-    except ValueError:  # a side would be empty; the splitter's text tells row counts
-        what = "the real table has too few rows to be split so"
-        raise ConfigError(
-            problem(what, got=share, try_="--holdout with a table of its own")
-        ) from None
+_cli_use.register(app)
+_cli_privacy.register(app)
 
 
 def main() -> None:

@@ -11,9 +11,11 @@ key, in docs/statement.md; ``verify`` recomputes it with a second accountant.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib import resources
 from typing import Any
 
 from fairveil import _check
@@ -268,6 +270,12 @@ class Statement:
         lines += [f"Public:  {key}: {value}" for key, value in self.provenance.items()]
         lines += [f"Fair:    {key}: {value}" for key, value in self.fairness.items()]
         return lines
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema of the JSON form."""
+    place = resources.files("fairveil.privacy") / "statement.schema.json"
+    return json.loads(place.read_text(encoding="utf-8"))
 
 
 def by_stage(events: tuple[ev.Event, ...]) -> dict[str, float]:

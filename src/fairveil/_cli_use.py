@@ -1,0 +1,145 @@
+"""The commands that use a release: ``sample`` and ``evaluate``.
+
+Public: models and releases. ``evaluate`` reads real rows on purpose; what it prints is
+confidential and says so. No message repeats a value of a table.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fairveil import _console
+from fairveil.errors import ConfigError, FairveilError, problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Sensitive = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAMES", help="Sensitive columns: names with commas between them."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(
+        epilog="Example: fairveil sample model.fairveil -n 10000 -o synthetic.csv"
+    )(sample)
+    app.command(
+        epilog=(
+            "Example: fairveil evaluate patients.csv synthetic.csv --sensitive "
+            "sex,race --target outcome --positive yes"
+        )
+    )(evaluate)
+
+
+def sample(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
+    ],
+    *,
+    number: Annotated[int, typer.Option("--number", "-n", help="Rows to draw.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")
+    ],
+    random_state: Annotated[
+        int | None, typer.Option(help="Seed that makes the rows repeatable.")
+    ] = None,
+) -> None:
+    """Draw synthetic rows from a model; any number costs no privacy."""
+    from fairveil.tables import files
+
+    files.check_output(output, model)
+    files.check_suffix(output)
+    from fairveil.synthesizer import FairVeil
+
+    fitted = FairVeil.load(model)
+    files.write_table(fitted.sample(number, random_state=random_state), output)
+    _console.say(
+        f"Wrote {output}: {number:,} synthetic rows.",
+        str(fitted.statement_).split("\n")[0],
+    )
+
+
+def evaluate(
+    real: Annotated[Path, typer.Argument(metavar="REAL", help="Real rows.")],
+    synthetic: Annotated[Path, typer.Argument(metavar="SYNTH", help="A release.")],
+    *,
+    sensitive: Sensitive = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column that a later model predicts.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Value of the target that counts as the event.")
+    ] = None,
+    holdout: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE|TABLE",
+            help="Share of REAL to test on, or a table of rows the fit did not see.",
+        ),
+    ] = "0.3",
+    seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Compare a release with real rows. NOT PRIVATE: the figures are confidential."""
+    from fairveil import _check, evaluate as evaluation
+    from fairveil.tables.files import read_table
+
+    _check.whole(0, seed=seed)
+    if positive is not None and target is None:
+        raise ConfigError(problem("--positive is a value of --target", try_="both"))
+    names = column_names(sensitive)
+    _check.distinct(sensitive=names)
+    share = _share(holdout)
+    rows, release = (read_table(path, typed=True) for path in (real, synthetic))
+    if share is None:
+        train, test = rows, read_table(holdout, typed=True)
+    else:
+        train, test = _halves(rows, share)
+    roles = {"sensitive": names, "target": target, "positive": positive}
+    report = evaluation.report(train, test, release, **roles, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        _console.show_evaluation(report)
+
+
+def column_names(given: list[str] | None) -> list[str]:
+    """Column names out of ``a,b``; a name with a comma is quoted, as in CSV."""
+    rows = csv.reader(given or [], skipinitialspace=True)
+    return [name.strip() for row in rows for name in row if name.strip()]
+
+
+def _share(holdout: str) -> float | None:
+    """The share of rows, or None where a table was named."""
+    try:
+        share = float(holdout)
+    except ValueError:
+        return None
+    if not 0.0 < share < 1.0:
+        raise ConfigError(
+            problem("--holdout must lie between 0 and 1", got=share, try_="0.3")
+        )
+    return share
+
+
+def _halves(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from fairveil import evaluate as evaluation
+
+    try:
+        return evaluation.split(rows, test=share)
+    except FairveilError:
+        raise
+    except ValueError:  # a side would be empty; the splitter's text tells row counts
+        what = "the real table has too few rows to be split so"
+        raise ConfigError(
+            problem(what, got=share, try_="--holdout with a table of its own")
+        ) from None
