@@ -2,10 +2,10 @@ import json
 import zipfile
 
 import pytest
-from test_cli import refused, run, worked
 
 from fairveil.privacy import events as ev, zcdp
 from fairveil.privacy.ledger import Ledger
+from test_cli import refused, run, worked
 
 
 @pytest.fixture

@@ -151,6 +151,20 @@ def test_the_discrete_gaussian_curve_against_dp_accounting(stddev, shift):
     assert beyond  # the curve of the plain variance is crossed: it is no cover
 
 
+@pytest.mark.parametrize(("stddev", "most"), [(5, 0.090), (40, 0.0012)])
+def test_how_far_the_plain_variance_falls_short(stddev, most):
+    """The figures of docs/accounting.md, by summing the lattice."""
+    x = np.arange(-40 * stddev, 40 * stddev + 1)
+    mass = np.exp(-(x**2) / 2 / stddev**2) / np.exp(-(x**2) / 2 / stddev**2).sum()
+    short = []
+    for epsilon in np.linspace(0.0, 8 / stddev, 400):
+        exact = np.maximum(mass - math.exp(epsilon) * np.roll(mass, 1), 0).sum()
+        plain = float(gaussian_delta(1 / stddev, epsilon))
+        if plain > 1e-14:
+            short.append(exact / plain - 1)
+    assert max(short) == pytest.approx(most, rel=0.03)
+
+
 @given(
     sensitivity=st.floats(0.5, 20.0), rho=st.floats(1e-9, 0.1), count=st.integers(1, 9)
 )
