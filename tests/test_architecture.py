@@ -20,6 +20,7 @@ LEVELS = {
     "errors": 0,
     "_check": 0,
     "_types": 0,
+    "_files": 0,
     "schema": 1,
     "_infer": 1,
     "config": 1,
@@ -37,6 +38,7 @@ LEVELS = {
     "post": 5,
     "artifact": 6,  # writes what post made
     "_artifact_checks": 6,
+    "_artifact_zip": 2,  # a container, which knows nothing of models
     "evaluate": 5,
     "chain": 6,
     "_wishes": 6,

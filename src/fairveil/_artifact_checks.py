@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from fairveil.nn.mixture import Mixture
 from fairveil.post.finish import Wish
 from fairveil.post.generator import Generator
 from fairveil.post.sample import Redraw, Sampler
+from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
 # No honest number comes near it (bounds of a schema end at 2^53), and products of two,
@@ -31,6 +32,8 @@ from fairveil.schema import Column, Schema
 _LARGEST = 2.0**54
 _SUM_TOLERANCE = 1e-9  # of probabilities; what NumPy's draws allow is wider
 _LEAST_CONDITION = 1e-9  # of covariances: their roots and inverses can be trusted
+_MOST_LISTED = 1 << 12  # columns, or events
+_MOST_WORK = 10**7  # of any width, number of steps or rows
 
 
 def require(ok: object, what: str) -> None:
@@ -59,22 +62,36 @@ def positions(columns: Any, count: int) -> Clique:
     return tuple(columns)
 
 
+def amounts(facts: Mapping[str, Any]) -> None:
+    """So few columns and events that what is done for each pair of them ends soon."""
+    listed = (facts["schema"]["columns"], facts["statement"]["events"])
+    require(max(map(len, listed)) <= _MOST_LISTED, "lists are too long")
+
+
 def settings(fit: config.Fit) -> None:
-    """Constants of the kind of their defaults."""
+    """Constants of the kind of their defaults, and no larger than is sensible."""
     for part in (getattr(fit, field.name) for field in dataclasses.fields(fit)):
+        usual = type(part)()
         for field in dataclasses.fields(part):
-            _like(field.name, getattr(part, field.name), field.default)
+            _like(field.name, getattr(part, field.name), getattr(usual, field.name))
 
 
 def _like(name: str, value: Any, default: Any) -> None:
     if isinstance(default, tuple):
         require(isinstance(value, tuple), "settings are of another kind")
         for width in value:
-            _check.whole(1, **{name: width})
-    elif isinstance(default, int):
-        _check.whole(0, **{name: value})
-    else:
+            _sensible(1, **{name: width})
+    elif isinstance(default, int) and not isinstance(default, bool):
+        _sensible(0, **{name: value})
+    elif isinstance(default, float):
         _check.finite(**{name: value})
+    else:  # a switch, a name or nothing
+        require(type(value) is type(default), "settings are of another kind")
+
+
+def _sensible(least: int, **values: Any) -> None:
+    _check.whole(least, **values)
+    require(max(values.values()) <= _MOST_WORK, "settings are too large")
 
 
 def inside(column: Column, parts: Inside) -> None:
@@ -176,3 +193,18 @@ def granted(wanted: Wish, sampler: Sampler) -> None:
     redrawn = own if wanted.fairness == "redraw" else ()
     require((again.columns if again else ()) == redrawn, "redraw is not the wish's")
     require(again is None or again.strength == wanted.strength, "strengths differ")
+
+
+def agreed(statement: Statement, schema: Schema, wanted: Wish) -> None:
+    """The statement speaks of this model: its schema's facts, its fairness."""
+    copied = bool(schema.copied_from_data())
+    require(not (statement.private and copied), "facts were copied from the data")
+    own = {
+        "mode": wanted.fairness,
+        "sensitive": list(wanted.sensitive),
+        "strength": wanted.strength,
+    }
+    said = {name: statement.fairness.get(name) for name in own}
+    require(said == own, "fairness statement is not the wish's")
+    declared = statement.provenance.get("declared_by")
+    require(declared == schema.declared_by, "facts were declared by others")

@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import typer
 from rich.console import Console
@@ -91,42 +91,46 @@ class Commands(TyperGroup):
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command and leave the process."""
         del standalone_mode  # ours is the only way out
+        line = ""
         try:
             # exits ask for their code here instead of leaving
             code = super().main(*args, standalone_mode=False, **extra)
         except (KeyboardInterrupt, typer.Abort):
-            _leave("Interrupted.", _INTERRUPTED)
-        except FairveilError as error:
-            _leave(f"Error: {error}", _FAILED)
-        except Exception as error:  # noqa: BLE001  (the text may hold real values)
-            _leave(*_explained(error))
-        if code == _INTERRUPTED:
-            _leave("Interrupted.", _INTERRUPTED)
+            code = _INTERRUPTED
+        except Exception as error:
+            if os.environ.get(DEBUG) and not _ours(error):
+                raise
+            line, code = _explained(error)
+        # outside the handlers, so that no error hangs on the way out
+        line = "Interrupted." if code == _INTERRUPTED else line
+        if line:
+            typer.echo(" ".join(line.split()), err=True)
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _ours(error: Exception) -> bool:
+    """Whether the text was written by fairveil, or by the parser about options only."""
+    return isinstance(error, FairveilError) or hasattr(error, "format_message")
+
+
 def _explained(error: Exception) -> tuple[str, int]:
-    """The line and exit code of an error that fairveil did not raise."""
-    told = getattr(error, "format_message", None)  # the parser's, about options only
+    """The line and exit code of a failure."""
+    if isinstance(error, FairveilError):
+        return f"Error: {error}", _FAILED
+    told = getattr(error, "format_message", None)
     if told is not None:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "fairveil"
         said = told().replace("Value error, ", "").rstrip(".")
         return f"Error: {said}; try '{path} --help'.", _FAILED
-    if os.environ.get(DEBUG):
-        raise error
     if isinstance(error, MemoryError):
         return "Error: memory ran out; try fewer rows.", _FAILED
     if isinstance(error, OSError):
-        return f"Error: the system refused a file ({error.strerror}).", _FAILED
+        why = os.strerror(error.errno) if error.errno else "no reason was given"
+        return f"Error: the system refused a file ({why}).", _FAILED
     what = f"fairveil failed ({type(error).__name__}), a fault of ours"
     why = "the text is hidden, for it may hold values of the table"
     return f"Error: {what}; {why}; try {DEBUG}=1 to see it.", _BUG
-
-
-def _leave(line: str, code: int) -> NoReturn:
-    typer.echo(" ".join(line.split()), err=True)
-    sys.exit(code)
 
 
 class _TimeLeft(ProgressColumn):

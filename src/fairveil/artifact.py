@@ -1,29 +1,29 @@
 """The model file: one zip of JSON and safetensors, versioned, without pickle.
 
 Holds released and public things only: schema, statement, networks, noisy marginals,
-calibration weights. Reading refuses other members, other versions, sizes beyond the
-limits, facts that cannot be true (``_artifact_checks``), and whatever ``save`` would
-have written otherwise; nothing in a file is executed.
+calibration weights. Reading refuses another layout or size (``_artifact_zip``), other
+versions, facts that cannot be true (``_artifact_checks``), and whatever ``save`` would
+have written otherwise; nothing in a file is executed. Writing leaves a whole file or
+none.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors, save as save_tensors
 
-from fairveil import _artifact_checks as checks, config
+from fairveil import (
+    _artifact_checks as checks,
+    _artifact_zip as container,
+    _files,
+    config,
+)
 from fairveil.bins import Bins
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.errors import ArtifactError, FairveilError, problem
@@ -41,17 +41,11 @@ from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
 FORMAT = "fairveil-model"
-VERSION = 1
-_JSON, _TENSORS = "model.json", "tensors.safetensors"
-_NO_MODEL = "this is not a fairveil model"
-_MOST_BYTES = 1 << 30
-_MOST_TEXT = 1 << 26  # parsed text takes many times its size in memory
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # equal models give equal files
+VERSION = 2
+_VERSIONS = 1000  # a greater number is none
 
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError)
-_UNREADABLE += (NotImplementedError, RuntimeError, ValueError, MemoryError)
-_DAMAGED = (FairveilError, SafetensorError, ValueError, LookupError, TypeError)
-_DAMAGED += (AttributeError, ArithmeticError, RecursionError, MemoryError)
+_DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)
+_DAMAGED += (ArithmeticError, RecursionError, MemoryError)
 
 Tensors = dict[str, np.ndarray]
 
@@ -76,23 +70,17 @@ class Contents:
 
 
 def save(path: str | Path, contents: Contents) -> None:
-    """Write a model file.
+    """Write a model file, whole or not at all.
 
     Raises:
         ArtifactError: the path cannot be written.
     """
     tensors: Tensors = {}
     facts = _describe(contents, tensors)
-    text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
-    data = save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(_JSON, _EPOCH), text)
-        archive.writestr(zipfile.ZipInfo(_TENSORS, _EPOCH), data)
     try:
-        Path(path).write_bytes(buffer.getvalue())
+        _files.write_whole(path, container.pack(facts, tensors))
     except OSError:
-        raise _refusal("the model file cannot be written", path) from None
+        raise container.refusal("the model file cannot be written", path) from None
 
 
 def load(path: str | Path) -> Contents:
@@ -101,16 +89,16 @@ def load(path: str | Path) -> Contents:
     Raises:
         ArtifactError: no such file, not a model, damaged, or of an unknown version.
     """
-    text, data = _members(path)
+    facts, data = container.unpack(path)
     try:
-        facts, tensors = json.loads(text), load_tensors(data)
         _check_version(facts)
+        tensors = container.unsealed(facts, data)
         contents = _restore(facts, tensors)
         _check_complete(contents, facts, tensors)
     except ArtifactError:
         raise
     except _DAMAGED:
-        raise _refusal("the model file is damaged", path) from None
+        raise container.refusal(container.DAMAGED, path) from None
     return contents
 
 
@@ -120,7 +108,7 @@ def _check_version(facts: Mapping[str, Any]) -> None:
         raise ArtifactError(
             problem(
                 "the model file's format is unknown",
-                got=version if isinstance(version, int) else None,
+                got=version if type(version) is int and version < _VERSIONS else None,
                 try_=f"a {FORMAT} file of version {VERSION}",
             )
         )
@@ -131,49 +119,10 @@ def _check_complete(
 ) -> None:
     """What was read says all that the file says, number by number and type by type."""
     again: Tensors = {}
-    said = _text(_describe(contents, again)) == _text(facts)
-    checks.require(said, "facts are not what this version writes")
+    said = {**_describe(contents, again), "digest": facts["digest"]}
+    same = container.canonical(said) == container.canonical(facts)
+    checks.require(same, "facts are not what this version writes")
     checks.require(again.keys() == tensors.keys(), "arrays have other names")
-
-
-def _text(facts: Mapping[str, Any]) -> bytes:
-    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")  # refuses half characters
-
-
-def _members(path: str | Path) -> tuple[bytes, bytes]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(archive, path)
-            return _unpacked(archive, _JSON), _unpacked(archive, _TENSORS)
-    except ArtifactError:
-        raise
-    except OSError:
-        raise _refusal("the model file cannot be read", path) from None
-    except _UNREADABLE:
-        raise _refusal(_NO_MODEL, path) from None
-
-
-def _check_members(archive: zipfile.ZipFile, path: str | Path) -> None:
-    infos = archive.infolist()
-    if sorted(info.filename for info in infos) != [_JSON, _TENSORS]:
-        raise _refusal(_NO_MODEL, path)
-    declared = sum(info.file_size for info in infos)
-    if declared > _MOST_BYTES or archive.getinfo(_JSON).file_size > _MOST_TEXT:
-        raise _refusal("the model file is too large", path)
-    methods = {info.compress_type for info in infos}
-    if not methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise _refusal(_NO_MODEL, path)
-
-
-def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
-    """One member, never more than the size that it declares."""
-    with archive.open(name) as member:
-        return member.read(archive.getinfo(name).file_size)
-
-
-def _refusal(what: str, path: str | Path) -> ArtifactError:
-    return ArtifactError(problem(what, got=str(path)))
 
 
 def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
@@ -221,6 +170,7 @@ def _describe_redraw(redraw: Redraw | None, tensors: Tensors) -> dict[str, Any] 
 
 
 def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
+    checks.amounts(facts)
     settings = _settings(facts["settings"])
     codec = _codec(Schema.from_dict(facts["schema"]), facts["steps"], tensors)
     teacher = _teacher(codec, settings, tensors)
@@ -236,6 +186,7 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
     wish = _wish(facts["wish"], codec.schema)
     checks.granted(wish, sampler)
     statement = Statement.from_dict(facts["statement"])
+    checks.agreed(statement, codec.schema, wish)
     return Contents(bundle, sampler, wish, settings, statement)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairveil import _check, evaluate
+from fairveil import _check, _files, evaluate
 from fairveil.datasets.registry import Table
 from fairveil.errors import TableError, problem
 from fairveil.evaluate.results import ClusterInformation, Interval, Probe
@@ -146,9 +146,9 @@ def write(demo: Demo, folder: Path) -> tuple[Path, ...]:
     release, model, statement = (folder / name for name in FILES)
     write_table(demo.release, release)
     demo.model.save(model)
-    text = json.dumps(demo.statement.to_dict(), indent=1, ensure_ascii=False)
+    text = json.dumps(demo.statement.to_dict(), indent=1, ensure_ascii=False) + "\n"
     try:
-        statement.write_text(text + "\n", encoding="utf-8")
+        _files.write_whole(statement, text.encode("utf-8"))
     except OSError:
         raise TableError(
             problem("the statement cannot be written", got=str(statement))

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 import narwhals as nw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fairveil import _files
 from fairveil._infer import column_facts
 from fairveil.errors import SchemaError, problem
 
@@ -202,20 +203,36 @@ class Schema(BaseModel):
             raise SchemaError(
                 problem(
                     "the schema's version is unknown",
-                    got=data.get("version"),
+                    got=data["version"] if type(data.get("version")) is int else None,
                     try_=f"version {VERSION}",
                 )
             )
         body = {k: v for k, v in data.items() if k not in ("format", "version")}
         try:
-            return cls.model_validate_json(json.dumps(body))
+            text = json.dumps(body)
+        except (TypeError, ValueError, RecursionError):
+            raise SchemaError(problem("a schema holds plain JSON values")) from None
+        try:
+            return cls.model_validate_json(text)
         except ValidationError as error:
             raise SchemaError(_first_problem(error)) from None
 
     def save(self, path: str | Path) -> None:
-        """Write the schema as JSON."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        """Write the schema as JSON, whole or not at all.
+
+        A new file whose facts were copied from a table can be read by its owner only.
+
+        Raises:
+            SchemaError: the path cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+        secret = bool(self.copied_from_data())
+        try:
+            _files.write_whole(path, text.encode("utf-8"), secret=secret)
+        except OSError:
+            raise SchemaError(
+                problem("the schema file cannot be written", got=str(path))
+            ) from None
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -225,7 +242,7 @@ class Schema(BaseModel):
             SchemaError: no such file, not JSON, or not a schema.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = _files.parse_json(_files.read_whole(path))
         except OSError:
             raise SchemaError(
                 problem("the schema file cannot be read", got=str(path))

@@ -3,6 +3,10 @@
 Secret: the rows of a file that is read. Public: its name, its column names and every
 message here, which never repeats a value, a line number or a parser's own words. Only
 an empty field is missing; ``NA`` or ``?`` are ordinary values.
+
+Guarantees: whatever a parser raises becomes an error of ours that does not even hold it
+as its cause; a parser's warnings are never shown; a table is written whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -11,27 +15,21 @@ import csv
 import gzip
 import os
 import warnings
-import zlib
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import pandas as pd
 
+from fairveil import _files
 from fairveil.errors import ConfigError, TableError, UnsupportedError, problem
+
+T = TypeVar("T")
 
 _CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet",)
 _ENCODING = "utf-8-sig"  # with or without a byte order mark
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    zlib.error,
-)
+_GZIP = {"method": "gzip", "mtime": 1}  # equal tables give equal files
 
 
 def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
@@ -67,14 +65,13 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     file = Path(path)
     kind = _kind(file)
     try:
-        if kind == "parquet":
-            frame.to_parquet(file, engine="pyarrow", index=False)
-        else:
-            frame.to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
+        with _files.replaced(file) as opened:
+            _write(frame, opened, file, kind)
     except OSError:
-        raise TableError(
-            problem("the table file cannot be written", got=str(path))
-        ) from None
+        pass
+    else:
+        return
+    raise TableError(problem("the table file cannot be written", got=str(path)))
 
 
 def check_suffix(path: str | Path) -> None:
@@ -102,8 +99,8 @@ def check_output(output: Path, *inputs: Path) -> None:
         )
     if output.is_dir():
         raise ConfigError(problem("the output is a folder", got=str(output)))
-    place = output if output.exists() else output.parent
-    if not os.access(place, os.W_OK):
+    places = [output.parent, *([output] if output.exists() else [])]
+    if not all(os.access(place, os.W_OK) for place in places):
         raise ConfigError(problem("the output cannot be written", got=str(output)))
     if any(output.exists() and i.exists() and output.samefile(i) for i in inputs):
         raise ConfigError(
@@ -152,39 +149,77 @@ def _kind(file: Path) -> str:
     return "parquet"
 
 
-def _read_parquet(file: Path) -> pd.DataFrame:
+def _write(frame: pd.DataFrame, opened: BinaryIO, file: Path, kind: str) -> None:
+    if kind == "parquet":
+        frame.to_parquet(opened, engine="pyarrow", index=False)
+        return
+    packed: Any = _GZIP if file.name.lower().endswith(".gz") else None
+    frame.to_csv(
+        opened,
+        index=False,
+        encoding="utf-8",
+        lineterminator="\n",
+        mode="wb",
+        compression=packed,
+    )
+
+
+def _parsed(
+    file: Path,
+    parse: Callable[[], T],
+    refused: TableError,
+    *,
+    ragged: TableError | None = None,
+) -> T:
+    """What a parser returns, or one of our errors for whatever it raises.
+
+    Raised outside the handler, ours holds no parser's error, which could quote a value.
+    """
     try:
-        return pd.read_parquet(file, engine="pyarrow")
-    except _BROKEN:
-        raise TableError(
-            problem("the Parquet file cannot be read", got=str(file))
-        ) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # their texts may quote a value
+            # rows longer than the header would otherwise lose their last fields
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return parse()
+    except MemoryError:  # its text may tell the number of rows
+        what = "memory ran out while a table file was read"
+        refused = TableError(problem(what, got=str(file), try_="fewer rows"))
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        refused = ragged or refused
+    except Exception:  # noqa: BLE001, S110  (parsers raise of every kind)
+        pass
+    raise refused
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    return _parsed(
+        file,
+        lambda: pd.read_parquet(file, engine="pyarrow"),
+        TableError(problem("the Parquet file cannot be read", got=str(file))),
+    )
 
 
 def _read_csv(file: Path, dtype: Any) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            # rows longer than the header would otherwise lose their last fields
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                file,
-                dtype=dtype,
-                keep_default_na=False,
-                na_values=[""],
-                index_col=False,
-                encoding=_ENCODING,
-                low_memory=False,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning):
-        raise TableError(
+    return _parsed(
+        file,
+        lambda: pd.read_csv(
+            file,
+            dtype=dtype,
+            keep_default_na=False,
+            na_values=[""],
+            index_col=False,
+            encoding=_ENCODING,
+            low_memory=False,
+        ),
+        _unreadable(file),
+        ragged=TableError(
             problem(
                 "the CSV file's rows do not fit its header",
                 got=str(file),
                 try_="commas between fields, and quotes around a field with a comma",
             )
-        ) from None
-    except _BROKEN:
-        raise _unreadable(file) from None
+        ),
+    )
 
 
 def _check_header(file: Path) -> None:
@@ -213,11 +248,12 @@ def _check_header(file: Path) -> None:
 
 def _header(file: Path) -> list[str]:
     opened = gzip.open if file.name.lower().endswith(".gz") else open
-    try:
+
+    def first() -> list[str]:
         with opened(file, "rt", encoding=_ENCODING, newline="") as text:
             return next((row for row in csv.reader(text) if row), [])
-    except (*_BROKEN, csv.Error):
-        raise _unreadable(file) from None
+
+    return _parsed(file, first, _unreadable(file))
 
 
 def _unreadable(file: Path) -> TableError:
