@@ -21,6 +21,7 @@ LEVELS = {
     "_check": 0,
     "_types": 0,
     "_files": 0,
+    "_shield": 0,
     "schema": 1,
     "_infer": 1,
     "config": 1,

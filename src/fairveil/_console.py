@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from fairveil._shield import DEBUG, UnforeseenError
 from fairveil.errors import FairveilError
 
 if TYPE_CHECKING:  # this module loads with every --help; these are heavy
@@ -30,7 +31,6 @@ if TYPE_CHECKING:  # this module loads with every --help; these are heavy
 Line: TypeAlias = tuple[str, list[str]]  # a label and its cells
 Section: TypeAlias = tuple[str, list[Line]]  # a title and its lines
 
-DEBUG = "FAIRVEIL_DEBUG"
 _FAILED, _BUG, _INTERRUPTED = 2, 1, 130
 _WIDEST = 80
 _LABEL, _CELL = 30, 11
@@ -116,7 +116,8 @@ def _ours(error: Exception) -> bool:
 def _explained(error: Exception) -> tuple[str, int]:
     """The line and exit code of a failure."""
     if isinstance(error, FairveilError):
-        return f"Error: {error}", _FAILED
+        code = _BUG if isinstance(error, UnforeseenError) else _FAILED
+        return f"Error: {error}", code
     told = getattr(error, "format_message", None)
     if told is not None:
         context = getattr(error, "ctx", None)

@@ -140,7 +140,7 @@ def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MOST_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
-    return bool(level)
+    return any(isinstance(inner, (dict, list)) for inner in level)
 
 
 def _inside(value: Any) -> list[Any]:
