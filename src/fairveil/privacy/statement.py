@@ -16,10 +16,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
-from fairveil import _check
-from fairveil.errors import ConfigError, problem
+from fairveil import _check, _files
+from fairveil.errors import ConfigError, TableError, problem
 from fairveil.privacy import events as ev, gdp, zcdp
 
 FORMAT = "fairveil-statement"
@@ -124,6 +125,9 @@ class Statement:
         )
         _check.positive(rho_cap=self.rho_cap)
         _check.whole(1, max_rows_per_unit=self.max_rows_per_unit)
+        for name in ("provenance", "fairness", "ledger"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigError(problem(f"the statement's {name} must be a mapping"))
         texts = (self.unit, self.neighbours, *self.assumptions)
         if not all(isinstance(text, str) for text in texts):
             raise ConfigError(problem("unit, neighbours and assumptions must be texts"))
@@ -223,14 +227,29 @@ class Statement:
         for name in ("events", "assumptions"):
             if not isinstance(body.get(name), (list, tuple)):
                 raise ConfigError(problem(f"the statement's {name} must be a list"))
-        body["events"] = tuple(ev.from_dict(item) for item in body["events"])
         try:
+            body["events"] = tuple(ev.from_dict(item) for item in body["events"])
             found = cls(**body)
-        except TypeError:
-            raise ConfigError(problem("the statement has other fields")) from None
+        except (TypeError, AttributeError, OverflowError):  # 10**400 is no float
+            what = "the statement has other fields, or fields of another kind"
+            raise ConfigError(problem(what)) from None
         if said != found._derived():
             raise ConfigError(problem("the statement contradicts its own events"))
         return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the statement as JSON.
+
+        Raises:
+            TableError: the path cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+        try:
+            _files.write_whole(path, text.encode("utf-8"))
+        except OSError:
+            raise TableError(
+                problem("the statement cannot be written", got=str(path))
+            ) from None
 
     def __str__(self) -> str:
         return "\n".join((*self._head(), "", *self._table(), "", *self._foot()))
