@@ -16,6 +16,7 @@ from fairveil.errors import ConfigError, problem
 FAIRNESS_MODES = (None, "redraw", "independence")
 GENERATORS = ("wgan", "decoder")
 PRESETS = (None, "paper")
+SUBSAMPLING_DELTA = 0.01  # part of delta kept for steps on sampled rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,9 @@ class VaeTraining:
     Attributes:
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent: number of latent dimensions.
-        steps: full-batch steps.
+        steps: gradient steps.
+        most_row_steps: expected rows times steps up to which each step sees all rows;
+            a taller table is Poisson-sampled by unit, to this many on average.
         l2_clip_norm: bound on the norm of each row's gradient.
         learning_rate: of Adam, decayed to a tenth by a cosine.
         averaging: decay of the weight average.
@@ -65,6 +68,7 @@ class VaeTraining:
     hidden: tuple[int, ...] = (64,)
     latent: int = 8
     steps: int = 150
+    most_row_steps: float = 3e7
     l2_clip_norm: float = 1.0
     learning_rate: float = 0.02
     averaging: float = 0.95
@@ -77,7 +81,9 @@ class VaeTraining:
         _check.whole(1, latent=self.latent, steps=self.steps)
         _check.whole(0, refreshes=self.refreshes)
         _check.positive(
-            l2_clip_norm=self.l2_clip_norm, learning_rate=self.learning_rate
+            most_row_steps=self.most_row_steps,
+            l2_clip_norm=self.l2_clip_norm,
+            learning_rate=self.learning_rate,
         )
         _check.in_range(0.0, 0.9, refresh_share=self.refresh_share)
 

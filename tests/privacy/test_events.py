@@ -6,7 +6,7 @@ from statistics import NormalDist
 import pytest
 
 from fairveil.errors import ConfigError
-from fairveil.privacy import events as ev
+from fairveil.privacy import events as ev, poisson
 
 EXAMPLES = [
     ev.Gaussian(
@@ -107,3 +107,64 @@ def test_impossible_thresholds_are_refused(change):
 def test_impossible_choices_are_refused(change):
     with pytest.raises(ConfigError):
         dataclasses.replace(EXAMPLES[3], **change)
+
+
+STEPS = ev.PoissonGaussian(
+    stage="vae",
+    what="steps",
+    sampling_rate=0.125,
+    sensitivity=2.0,
+    noise_stddev=10.0,
+    count=100,
+    slack=1e-7,
+)
+
+
+def test_sampled_steps_both_ways_and_their_costs():
+    text = json.dumps(STEPS.to_dict(), allow_nan=False)
+    assert ev.from_dict(json.loads(text)) == STEPS
+    assert STEPS.delta == 1e-7
+    assert STEPS.rho == poisson.covering_rho(0.125, 5.0, count=100, slack=1e-7)
+    believed = 100 * 0.125**2 / (2 * 5.0**2)  # pitfall P1
+    plain = dataclasses.replace(STEPS, sampling_rate=1.0)
+    assert plain.rho == pytest.approx(100 / (2 * 5.0**2))
+    assert believed < STEPS.rho < 0.1 * plain.rho
+    bare = dataclasses.replace(STEPS, noise_stddev=0.0)
+    assert bare.rho == math.inf
+    assert ev.from_dict(bare.to_dict()) == bare
+
+
+def test_a_scale_changes_no_price_of_sampled_steps():
+    scaled = dataclasses.replace(STEPS, sensitivity=2e-3, noise_stddev=1e-2)
+    assert scaled.rho == pytest.approx(STEPS.rho, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampling_rate": 0.0},
+        {"sampling_rate": 1.5},
+        {"sampling_rate": 1e-25},
+        {"sampling_rate": True},
+        {"sensitivity": 0.0},
+        {"noise_stddev": -1.0},
+        {"count": 0},
+        {"slack": 0.0},
+        {"slack": 1},
+        {"slack": "inf"},
+        {"rho": 0.001},
+        {"delta": 1e-9},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_impossible_sampled_steps_are_refused(change):
+    with pytest.raises(ConfigError):
+        ev.from_dict({**STEPS.to_dict(), **change})
+
+
+def test_a_price_from_another_machine_may_differ_in_its_last_digit():
+    data = STEPS.to_dict()
+    assert ev.from_dict({**data, "rho": data["rho"] * (1 + 1e-3)}) == STEPS
+    with pytest.raises(ConfigError):
+        ev.from_dict({**data, "rho": data["rho"] * (1 - 5e-3)})

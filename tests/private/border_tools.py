@@ -22,7 +22,7 @@ from fairveil import config
 from fairveil.codec import Codec
 from fairveil.nn import vae
 from fairveil.nn.blocks import Blocks
-from fairveil.privacy.events import Gaussian
+from fairveil.privacy.events import Gaussian, PoissonGaussian
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private import cluster, fit_vae as fit_vae_module, step
@@ -82,8 +82,14 @@ class TapeLedger(Ledger):
     tape: list[Any]
 
     @classmethod
-    def make(cls, tape: list[Any] | None = None, *, epsilon: float = 1.0) -> TapeLedger:
-        ledger = cls(epsilon=epsilon, delta=1e-5)
+    def make(
+        cls,
+        tape: list[Any] | None = None,
+        *,
+        epsilon: float = 1.0,
+        reserved_delta: float = 0.0,
+    ) -> TapeLedger:
+        ledger = cls(epsilon=epsilon, delta=1e-5, reserved_delta=reserved_delta)
         ledger.tape = [] if tape is None else tape
         return ledger
 
@@ -103,12 +109,22 @@ class TapeRows(Sensitive):
         self.tape.append(("open",))
         return super().unwrap()
 
+    def unwrap_units(self) -> np.ndarray | None:
+        self.tape.append(("open",))
+        return super().unwrap_units()
+
 
 def rows_of(
-    codes: Any, sizes: tuple[int, ...] = SIZES, *, k: int = 1, tape: Any = None
+    codes: Any,
+    sizes: tuple[int, ...] = SIZES,
+    *,
+    k: int = 1,
+    units: Any = None,
+    tape: Any = None,
 ) -> TapeRows:
     table = np.asarray(codes, dtype=np.int32).reshape(-1, len(sizes))
-    rows = TapeRows(table, sizes=sizes, rows_per_unit=k)
+    owners = None if units is None else np.asarray(units, dtype=np.int64)
+    rows = TapeRows(table, sizes=sizes, rows_per_unit=k, units=owners)
     rows.tape = [] if tape is None else tape
     return rows
 
@@ -118,14 +134,16 @@ def border_of(
     sizes: tuple[int, ...] = SIZES,
     *,
     k: int = 1,
+    units: Any = None,
     epsilon: float = 1.0,
+    reserved_delta: float = 0.0,
     seed: int = 0,
     mute: bool = False,
 ) -> tuple[Border, list[Any]]:
     """A border on these codes, and the tape of all that happens at it."""
     tape: list[Any] = []
-    rows = rows_of(codes, sizes, k=k, tape=tape)
-    ledger = TapeLedger.make(tape, epsilon=epsilon)
+    rows = rows_of(codes, sizes, k=k, units=units, tape=tape)
+    ledger = TapeLedger.make(tape, epsilon=epsilon, reserved_delta=reserved_delta)
     return Border(rows, ledger, TapeNoise.make(tape, seed=seed, mute=mute)), tape
 
 
@@ -151,11 +169,13 @@ def flat(tree: Any) -> np.ndarray:
     )
 
 
-def gaussian_events(tape: list[Any]) -> list[Gaussian]:
+def gaussian_events(tape: list[Any]) -> list[Gaussian | PoissonGaussian]:
     return [
         e[1]
         for e in tape
-        if isinstance(e, tuple) and e[0] == "event" and isinstance(e[1], Gaussian)
+        if isinstance(e, tuple)
+        and e[0] == "event"
+        and isinstance(e[1], Gaussian | PoissonGaussian)
     ]
 
 
@@ -256,7 +276,8 @@ def check_noise_matches_events(
     assert drawn == charged, (drawn, charged)
     if discrete is not None:
         assert all((d.kind == "discrete") is discrete for d in draws(tape))
-        assert all(e.discrete is discrete for e in gaussian_events(tape))
+        events = gaussian_events(tape)
+        assert all(getattr(e, "discrete", False) is discrete for e in events)
 
 
 def check_noise_is_fresh(tape: list[Any]) -> None:

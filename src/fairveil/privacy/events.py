@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from fairveil import _check
 from fairveil.errors import ConfigError, problem
-from fairveil.privacy import gdp, zcdp
+from fairveil.privacy import gdp, poisson, zcdp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class _Described:
     """Where an event belongs: the stage of the fit, and what was released."""
 
     kind: ClassVar[str]
+    # how closely another machine finds the same price
+    tolerance: ClassVar[float] = 1e-9
 
     stage: str
     what: str
@@ -102,6 +104,50 @@ class Gaussian(_NoDelta):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoissonGaussian(_Described):
+    """Gaussian noise on sums over Poisson samples of the units, ``count`` times.
+
+    Attributes:
+        sampling_rate: chance with which each unit takes part in a sum, independently of
+            the others and anew each time; all of its rows take part, or none.
+        sensitivity: L2 sensitivity to one unit of a sum in which it takes part.
+        noise_stddev: standard deviation of all noise added to each coordinate.
+        count: number of adaptive sums.
+        slack: delta that the covering Gaussian leaves uncovered, over all sums.
+    """
+
+    kind: ClassVar[str] = "poisson-gaussian"
+    tolerance: ClassVar[float] = 2e-3  # rounded to few digits, see ``poisson``
+
+    sampling_rate: float
+    sensitivity: float
+    noise_stddev: float
+    count: int
+    slack: float
+
+    def _validate(self) -> None:
+        zcdp.gaussian_rho(self.sensitivity, self.noise_stddev, count=self.count)
+        _check.in_range(0.0, 1.0, sampling_rate=self.sampling_rate)
+        poisson.exact_rate(self.sampling_rate)
+        zcdp.open_probability(slack=self.slack)
+
+    @property
+    def rho(self) -> float:
+        """Cost of all sums."""
+        multiplier = self.noise_stddev / self.sensitivity
+        if multiplier == 0:
+            return math.inf
+        return poisson.covering_rho(
+            self.sampling_rate, multiplier, count=self.count, slack=self.slack
+        )
+
+    @property
+    def delta(self) -> float:
+        """The slack."""
+        return self.slack
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exponential(_NoDelta):
     """A choice with probability proportional to exp(e score / (2 sensitivity)).
 
@@ -175,10 +221,11 @@ class NonPrivate(_NoDelta):
         return math.inf
 
 
-Event: TypeAlias = Gaussian | Exponential | Thresholding | NonPrivate
+Event: TypeAlias = Gaussian | PoissonGaussian | Exponential | Thresholding | NonPrivate
 
 KINDS: Mapping[str, type[Event]] = {
-    kind.kind: kind for kind in (Gaussian, Exponential, Thresholding, NonPrivate)
+    kind.kind: kind
+    for kind in (Gaussian, PoissonGaussian, Exponential, Thresholding, NonPrivate)
 }
 
 
@@ -219,7 +266,8 @@ def _check_costs(event: Event, costs: Mapping[str, Any]) -> None:
         known = getattr(event, name)
         number = isinstance(said, (int, float)) and not isinstance(said, bool)
         if said is not None and not (
-            number and math.isclose(said, known, rel_tol=1e-9, abs_tol=1e-300)
+            number
+            and math.isclose(said, known, rel_tol=event.tolerance, abs_tol=1e-300)
         ):
             raise ConfigError(
                 problem(f"an event does not cost the {name} that it says")

@@ -1,12 +1,15 @@
-"""Training of the cluster VAE by full-batch noisy gradients under zCDP.
+"""Training of the cluster VAE by noisy gradients under one budget.
 
-Secret: rows, per-example gradients, losses (never computed as numbers, never logged).
-Public: parameters after each step, and centroids (each a release of its own).
+Secret: rows, per-example gradients, losses (never computed as numbers, never logged),
+and who takes part in a sampled step. Public: parameters after each step, and centroids
+(each a release of its own).
 
 Privacy: T adaptive Gaussian mechanisms of sensitivity C k and noise sigma cost
 ``rho = T (C k)^2 / (2 sigma^2)`` (Bun and Steinke 2016, proposition 1.6 and lemma 2.3);
-every row takes part in every step, so there is no subsampling to account for. Dividing
-by the *noisy* row count, Adam and weight averaging are post-processing.
+every row takes part in every step, so there is no subsampling to account for. A table
+that is too tall for this, judged by its *noisy* row count, is Poisson-sampled by unit
+and priced by ``privacy.poisson``. Dividing by the noisy row count (times the sampling
+rate, never the size of a sample), Adam and weight averaging are post-processing.
 """
 
 from __future__ import annotations
@@ -22,14 +25,15 @@ import numpy as np
 import optax
 
 from fairveil._types import Params, Released
-from fairveil.config import VaeTraining
+from fairveil.config import SUBSAMPLING_DELTA, VaeTraining
 from fairveil.nn import vae
 from fairveil.nn.layers import Array, ghost_clip
 from fairveil.private.cluster import refresh_centroids
-from fairveil.private.step import COMPILED, noisy_sum, row_normals
+from fairveil.private.step import COMPILED, ChunkSum, noisy_sum, row_normals
 from fairveil.private.view import Border
 
-STAGE = "vae"
+STAGE, STEPS = "vae", "gradient steps"
+_SHARE_SLACK = 1e-9  # so that shares of delta that sum to the whole always fit
 Progress = Callable[[int, int], None]
 
 
@@ -65,13 +69,7 @@ def fit_vae(
     refresh_rho = rho * training.refresh_share / max(training.refreshes, 1)
     steps_rho = rho * (1.0 - training.refresh_share) if training.refreshes else rho
     clip = training.l2_clip_norm if border.ledger.private else math.inf
-    stddev = border.gaussian(
-        STAGE,
-        "gradient steps",
-        bound=training.l2_clip_norm,
-        rho=steps_rho,
-        count=training.steps,
-    )
+    release, expected = _authorised(border, training, rho=steps_rho, n_hat=n_hat)
     init_key, run_key = jax.random.split(key)
     start, update = _descent(shape, training)
     (layers, state), centroids = start(init_key), None
@@ -92,15 +90,30 @@ def fit_vae(
                 key=step_key,
             ).value
         held = None if centroids is None else jnp.asarray(centroids, jnp.float32)
-        total = noisy_sum(
-            border,
-            partial(gradient, layers, held, step_key),
-            noise_stddev=stddev,
-        )
-        mean = jax.tree.map(lambda g: jnp.asarray(g / n_hat, jnp.float32), total)
+        total = release(partial(gradient, layers, held, step_key))
+        mean = jax.tree.map(lambda g: jnp.asarray(g / expected, jnp.float32), total)
         layers, state, average = update(layers, state, average, mean)
         progress(step + 1, training.steps)
-    return Released(average, (f"{STAGE}/gradient steps",))
+    return Released(average, (f"{STAGE}/{STEPS}",))
+
+
+def sampling_rate(training: VaeTraining, n_hat: int) -> float:
+    """Chance of a unit to take part in a step: 1 unless the table is too tall."""
+    return min(1.0, training.most_row_steps / (n_hat * training.steps))
+
+
+def _authorised(
+    border: Border, training: VaeTraining, *, rho: float, n_hat: int
+) -> tuple[Callable[[ChunkSum], Params], float]:
+    """The noisy sum that each step may take, and the rows expected in it."""
+    rate = sampling_rate(training, n_hat)
+    facts = {"bound": training.l2_clip_norm, "rho": rho, "count": training.steps}
+    if rate == 1:
+        stddev = border.gaussian(STAGE, STEPS, **facts)
+        return partial(noisy_sum, border, noise_stddev=stddev), n_hat
+    slack = border.ledger.delta * SUBSAMPLING_DELTA * (1.0 - _SHARE_SLACK)
+    sampling = border.poisson(STAGE, STEPS, sampling_rate=rate, slack=slack, **facts)
+    return partial(noisy_sum, border, sampling=sampling), n_hat * rate
 
 
 def _refresh_steps(training: VaeTraining) -> set[int]:

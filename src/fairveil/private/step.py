@@ -3,13 +3,15 @@
 Secret: the rows, per-example contributions, the un-noised sum. Public: the noisy sum.
 
 Guarantees: adding or removing one unit changes the pre-noise sum by at most
-``rows_per_unit * sensitivity`` in L2 norm; the ledger authorises before the rows are
-read; noise is drawn on the host by ``privacy.noise`` alone, in float64, and added to a
-sum over chunks that is kept in float64. Padding rows contribute exactly zero.
+``rows_per_unit * sensitivity`` in L2 norm; a sample has all rows of a unit or none,
+with the chance that its event declares; the ledger authorises before the rows are read;
+noise is drawn on the host by ``privacy.noise`` alone, in float64, and added to a sum
+over chunks that is kept in float64. Padding rows contribute exactly zero.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import jax
@@ -18,7 +20,8 @@ import numpy as np
 from jax.extend.random import threefry2x32_p
 
 from fairveil._types import Codes, Floats, Params
-from fairveil.private.view import Border
+from fairveil.errors import ConfigError, problem
+from fairveil.private.view import Border, PoissonSampling
 
 _ODD = 2_654_435_761  # odd, so its powers spread rows over all 32-bit words
 CHUNK = 4096  # rows encoded at a time; bounds memory, changes no result
@@ -38,24 +41,44 @@ def fresh_keys(border: Border, n: int) -> list[jax.Array]:
     return list(jax.random.split(jax.random.key(seed), n))
 
 
-def noisy_sum(border: Border, chunk_sum: ChunkSum, *, noise_stddev: float) -> Params:
-    """Sum a bounded per-row contribution over all rows and add Gaussian noise.
+def noisy_sum(
+    border: Border,
+    chunk_sum: ChunkSum,
+    *,
+    noise_stddev: float = math.nan,
+    sampling: PoissonSampling | None = None,
+) -> Params:
+    """Sum a bounded per-row contribution over the rows and add Gaussian noise.
 
     The event must have been authorised: callers spend a whole loop at once, before its
-    first step (see ``fit_vae``).
+    first step (see ``fit_vae``). Either all rows take part, or a fresh Poisson sample
+    that is drawn here, with the noise of its event; an empty sample is pure noise.
 
     Args:
         border: rows and noise.
         chunk_sum: sum over a chunk of contributions whose joint L2 norm is bounded by
             the sensitivity of the event; rows whose mask is 0 must contribute zero.
-        noise_stddev: standard deviation of the noise in each coordinate.
+        noise_stddev: standard deviation of the noise in each coordinate, for a sum
+            over all rows.
+        sampling: what ``Border.poisson`` of this border gave, for a sum over a sample.
 
     Returns:
         The noisy sums, a pytree of float64 arrays.
+
+    Raises:
+        BudgetError: all samples that were paid for are used.
+        ConfigError: neither or both of the noises, or another border's sampling.
     """
+    if math.isnan(noise_stddev) is (sampling is None):
+        raise ConfigError(problem("a sum needs its own noise or a sample's, not both"))
+    picked = None
+    if sampling is not None:
+        if sampling.border is not border:
+            raise ConfigError(problem("a sample is of its own border's rows"))
+        picked, noise_stddev = sampling.draw(), sampling.event.noise_stddev
     total: list[Floats] | None = None
     structure = None
-    for codes, mask in chunks(border.rows.unwrap()):
+    for codes, mask in chunks(border.rows.unwrap(), picked):
         sums = chunk_sum(codes, mask)
         leaves, structure = jax.tree.flatten(sums)
         parts = [np.asarray(leaf, dtype=np.float64) for leaf in leaves]
@@ -88,13 +111,23 @@ def row_normals(key: jax.Array, codes: jax.Array, width: int) -> jax.Array:
     return jax.scipy.special.ndtri(uniform)
 
 
-def chunks(codes: Codes) -> Iterator[tuple[Codes, np.ndarray]]:
+def chunks(
+    codes: Codes, picked: np.ndarray | None = None
+) -> Iterator[tuple[Codes, np.ndarray]]:
     """Rows in chunks of one shape, the last one padded; mask 0 marks padding.
 
-    An empty table gives one chunk of padding, so that it is released like any other.
+    Args:
+        codes: all rows.
+        picked: positions of the rows that take part; None: all.
+
+    Yields:
+        Codes (CHUNK, columns) and mask (CHUNK,). Of no rows there is one chunk of
+        padding, so that nothing is released like anything else.
     """
-    for start in range(0, max(len(codes), 1), CHUNK):
-        part = codes[start : start + CHUNK]
+    size = len(codes) if picked is None else len(picked)
+    for start in range(0, max(size, 1), CHUNK):
+        here = slice(start, start + CHUNK)
+        part = codes[here] if picked is None else codes[picked[here]]
         mask = np.zeros(CHUNK, dtype=np.float32)
         mask[: len(part)] = 1.0
         padded = np.zeros((CHUNK, codes.shape[1]), dtype=np.int32)
