@@ -8,6 +8,7 @@ import contextlib
 import copy
 import io
 import json
+import math
 import os
 import struct
 import subprocess
@@ -604,8 +605,10 @@ def keeps(whole, part):
     if isinstance(part, list):
         both = isinstance(whole, list) and len(whole) == len(part)
         return both and all(map(keeps, whole, part))
-    if part == float("inf"):
-        return whole == "inf"
+    if isinstance(part, float):  # a cost may be said a little differently
+        if part == float("inf"):
+            return whole == "inf"
+        return math.isclose(whole, part, rel_tol=1e-8, abs_tol=1e-300)
     return part is None or whole == part  # a cost may be left unsaid
 
 
