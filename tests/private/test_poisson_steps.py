@@ -35,6 +35,7 @@ from border_tools import (
     small_chunks,
     training,
 )
+from scipy.special import ndtr
 
 from fairveil import config
 from fairveil.errors import BudgetError, ConfigError
@@ -415,6 +416,33 @@ def test_the_expected_sum_is_the_rate_times_the_full_one():
     stddev = np.sqrt(RATE * (1 - RATE) * full / 600)
     assert (np.abs(np.mean(sums, axis=0) - RATE * full) < 4 * stddev).all()
     assert np.var(sums, axis=0) == pytest.approx(RATE * (1 - RATE) * full, rel=0.25)
+
+
+def distance_from_the_price(sums, rate, stddev):
+    """Kolmogorov's distance from the distribution that the price is computed of."""
+    x = np.sort(sums)
+    expected = (1 - rate) * ndtr(x / stddev) + rate * ndtr((x - 1) / stddev)
+    return np.abs(expected - (np.arange(len(x)) + 0.5) / len(x)).max()
+
+
+@pytest.mark.statistical
+def test_the_sum_of_one_unit_has_the_distribution_that_is_priced(monkeypatch):
+    """White box: noise, rate and coins together, from outside, and not too little."""
+    small_chunks(monkeypatch, 4)
+    n, rate = 6000, 0.3
+    border, _tape = open_to(random_codes(1), epsilon=10_000.0)
+    rho = border.ledger.share(0.9)
+    sampling = sampling_of(border, rate=rate, count=n, rho=rho)
+    stddev = sampling.event.noise_stddev
+    assert 0.4 < stddev < 0.7
+    sums = [
+        float(noisy_sum(border, lambda _c, mask: mask.sum(), sampling=sampling))
+        for _ in range(n)
+    ]
+    assert distance_from_the_price(sums, rate, stddev) < 1.9 / math.sqrt(n)
+    for wrong_rate, wrong_noise in ((0.2, 1), (0.45, 1), (rate, 1.5), (rate, 2 / 3)):
+        wrong = distance_from_the_price(sums, wrong_rate, wrong_noise * stddev)
+        assert wrong > 2.5 / math.sqrt(n)
 
 
 def test_an_empty_sample_is_pure_noise():
