@@ -223,6 +223,8 @@ def fork(folder):
             with suppress(ZeroDivisionError), entry:
                 answer()
                 _ = 1 // 0
+            with entry:
+                answer()
             entry._live.drop()  # as at the end of an interpreter
             answer()
 
@@ -235,6 +237,19 @@ def fork(folder):
     fit = Book.open(path).fits()[0]
     told |= {"end": fit.status, "events": len(fit.events)}
     tell(told)
+
+
+def inherited(folder):
+    """A child is forked by another thread while the ledger file is locked."""
+    path = folder / "t.ledger"
+    book = Book.create(path, name="t", **CAP)
+    file.LOCK_SECONDS = 0.3
+    with file.locked(path, write=True):
+        child, hear = forked(lambda answer: (answer(), time.sleep(1.5)))
+        os.read(hear, 1)
+    tell({"fits": len(book.fits())})  # the child's copy of the lock holds nothing
+    heard(hear)
+    os.waitpid(child, 0)
 
 
 def orphan(folder):
@@ -266,6 +281,7 @@ MODES = {
     "chance": chance,
     "race": race,
     "fork": fork,
+    "inherited": inherited,
     "orphan": orphan,
 }
 

@@ -67,8 +67,12 @@ def test_of_four_that_want_the_last_budget_one_gets_it(tmp_path):
 
 def test_a_forked_child_neither_adds_to_a_fit_nor_ends_it(tmp_path):
     assert run("fork", tmp_path) == [
-        {"refused": 4, "status": "open", "files": 2, "end": "closed", "events": 2}
+        {"refused": 5, "status": "open", "files": 2, "end": "closed", "events": 2}
     ]
+
+
+def test_a_forked_child_does_not_keep_the_ledger_locked(tmp_path):
+    assert run("inherited", tmp_path) == [{"fits": 0}]
 
 
 def test_a_forked_child_keeps_a_reservation_as_long_as_it_lives(tmp_path):
