@@ -7,6 +7,7 @@ numbers. Everything it returns is released.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,16 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from fairveil.bins import merge
-from fairveil.codec import Codec, Inside
+from fairveil._gaps import Gap, Plan
+from fairveil._trim import (
+    empty_codes,
+    measured_bounds,
+    occupied,
+    trimmed,
+    without,
+)
+from fairveil.bins import Bins, merge
+from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.config import Fit
 from fairveil.marginals import Clique, Marginal, cells
 from fairveil.nn.blocks import Blocks
@@ -28,9 +37,11 @@ from fairveil.post.teacher import Teacher
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.cluster import fit_mixture
+from fairveil.private.discover import discover
 from fairveil.private.fit_vae import fit_vae
-from fairveil.private.intake import open_border, recoded
+from fairveil.private.intake import admit, recoded
 from fairveil.private.measure import Counter
+from fairveil.private.raw import Gate
 from fairveil.private.step import fresh_keys
 from fairveil.private.view import Border
 from fairveil.schema import Schema
@@ -40,7 +51,7 @@ Progress = Callable[[str, int, int], None]
 
 def measure_table(
     table: nw.DataFrame[Any],
-    schema: Schema,
+    facts: Schema | Plan,
     *,
     settings: Fit,
     ledger: Ledger,
@@ -53,27 +64,30 @@ def measure_table(
 
     Args:
         table: the real rows.
-        schema: public facts of the columns to synthesise.
+        facts: public facts of the columns to synthesise; a plan names those that are to
+            be discovered under the split's share.
         settings: constants.
-        ledger: a fresh ledger.
+        ledger: a fresh ledger; for a plan it reserves the delta of discovery.
         noise: source of privacy noise.
         unit, max_rows_per_unit: unit of privacy.
         progress: called with (stage, done, total).
 
     Raises:
         BudgetError: the ledger refuses.
+        TooFewRowsError: the table is too small for discovery.
     """
-    split, codec = settings.split, Codec.on_grid(schema)
-    border, counted = open_border(
+    gate, counted = admit(
         table,
-        codec,
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
         ledger=ledger,
         noise=noise,
-        rho=ledger.share(split.rows),
+        rho=ledger.share(settings.split.rows),
     )
     n_hat = counted.value
+    schema, settings = _schema(gate, facts, settings, n_hat)
+    codec = Codec.on_grid(schema)
+    border = gate.border(codec)
     codec, labels, singles = _bins(border, codec, settings)
     sizes = codec.sizes
     border = recoded(border, labels, sizes)
@@ -84,47 +98,93 @@ def measure_table(
     return Bundle(codec, teacher, (*singles, *chosen), n_hat)
 
 
+def _schema(
+    gate: Gate, facts: Schema | Plan, settings: Fit, n_hat: int
+) -> tuple[Schema, Fit]:
+    """The facts to fit with, and settings that share out what discovery left over."""
+    if isinstance(facts, Schema):
+        return facts, settings
+    known = tuple(c for c in facts.columns if not isinstance(c, Gap))
+    ledger, split, rules = gate.ledger, settings.split, settings.discovery
+    if len(known) == len(facts.columns):
+        schema = Schema(columns=known, declared_by=facts.declared_by)
+        return schema, dataclasses.replace(settings, split=split.with_discovery(0.0))
+    before = ledger.spent_rho
+    schema = discover(
+        gate,
+        facts,
+        n_hat=n_hat,
+        rules=rules,
+        rho=ledger.share(split.discovery),
+        delta=rules.delta_share * ledger.delta,
+    ).value
+    if not ledger.private:
+        return schema, settings
+    spent = (ledger.spent_rho - before) / ledger.rho_cap
+    return schema, dataclasses.replace(settings, split=split.with_discovery(spent))
+
+
 def _bins(
     border: Border, codec: Codec, settings: Fit
 ) -> tuple[Codec, list[np.ndarray | None], list[Marginal]]:
     """One-way histograms on the public grids, and bins read off them."""
     counter = Counter(border)
     share = border.ledger.share(settings.split.single) / len(codec.columns)
+    columns: list[ColumnCodec] = []
     labels: list[np.ndarray | None] = []
     singles: list[Marginal] = []
-    inside: dict[str, Inside] = {}
     for j, column in enumerate(codec.columns):
         name = column.column.name
         fine = counter.marginal((j,), rho=share, stage="one-way", what=name).value
-        if column.bins is None:
-            labels.append(None)
-            singles.append(fine)
-            continue
-        counts, grid = fine.counts[: column.regular], column.bins
-        bins, label = merge(
-            grid,
-            counts,
-            most=settings.measuring.most_bins,
-            noise_stddev=fine.noise_stddev,
-        )
+        found, label, single = _read_off(column, fine, settings)
+        columns.append(found)
         labels.append(label)
-        singles.append(_merged(fine, label, column.regular))
-        inside[name] = Inside(bins, grid, label, _trusted(fine, column.regular))
-    return codec.with_bins(inside), labels, singles
+        singles.append(single)
+    return Codec(tuple(columns), codec.declared_by), labels, singles
 
 
-def _merged(fine: Marginal, label: np.ndarray, regular: int) -> Marginal:
-    """The one-way of the bins: sums of its cells, with the mean bin's noise."""
-    sums = np.bincount(label, weights=fine.counts[:regular])
-    cells_per_bin = regular / len(sums)
-    counts = np.r_[sums, fine.counts[regular:]]
-    return Marginal(fine.columns, counts, fine.noise_stddev * cells_per_bin**0.5)
+def _read_off(
+    codec: ColumnCodec, fine: Marginal, settings: Fit
+) -> tuple[ColumnCodec, np.ndarray | None, Marginal]:
+    """A column as its one-way shows it, the new code of each old one, its one-way."""
+    limit = settings.discovery.pruned * fine.noise_stddev
+    gone = empty_codes(codec, fine.counts, limit)
+    label = None
+    if gone:
+        codec, counts, label = without(codec, fine.counts, gone)
+        fine = dataclasses.replace(fine, counts=counts)
+    if codec.bins is None:
+        return codec, label, fine
+    codec, of_cells, fine = _binned(codec, codec.bins, fine, settings)
+    return codec, of_cells if label is None else of_cells[label], fine
 
 
-def _trusted(fine: Marginal, regular: int) -> np.ndarray:
-    """Noisy mass of each cell where it stands out of the noise, else zero."""
-    counts = fine.counts[:regular]
-    return np.where(counts > 2.0 * fine.noise_stddev, counts, 0.0)
+def _binned(
+    codec: ColumnCodec, grid: Bins, fine: Marginal, settings: Fit
+) -> tuple[ColumnCodec, np.ndarray, Marginal]:
+    """A numeric column with measured bins, the bin of each cell, and its one-way.
+
+    Bounds that discovery found are drawn in to the cells that hold anything; the rows
+    outside them are clamped, as those beyond any bound.
+    """
+    noisy, missing = np.split(fine.counts, [codec.regular])
+    noise, first, last = fine.noise_stddev, 0, len(noisy) - 1
+    column = codec.column
+    if measured_bounds(column):
+        first, last = occupied(noisy, noise)
+        column, grid = trimmed(column, grid, first, last)
+    counts = noisy[first : last + 1]
+    bins, label = merge(
+        grid, counts, most=settings.measuring.most_bins, noise_stddev=noise
+    )
+    mass = np.where(counts > 2.0 * noise, counts, 0.0)  # else it may be noise alone
+    sums = np.bincount(label, weights=counts)
+    single = Marginal(
+        fine.columns, np.r_[sums, missing], noise * (len(counts) / len(sums)) ** 0.5
+    )
+    of_cells = label[np.clip(np.arange(len(noisy)) - first, 0, last - first)]
+    inside = Inside(bins, grid, label, mass)
+    return ColumnCodec(column, bins, inside), of_cells, single
 
 
 def _teacher(

@@ -25,6 +25,7 @@ class Split:
 
     Attributes:
         rows: the number of rows.
+        discovery: facts that nobody declared; 0 where all are public.
         single: one-way histograms, which also give the bins.
         vae: noisy gradient steps and centroid refreshes.
         clusters: K-Means and the mixture's moments.
@@ -38,12 +39,66 @@ class Split:
     clusters: float = 0.06
     selection: float = 0.05
     marginals: float = 0.53
+    discovery: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = [getattr(self, f.name) for f in fields(self)]
+        shares = {f.name: getattr(self, f.name) for f in fields(self)}
+        _check.in_range(0.0, 1.0, discovery=self.discovery)
+        _check.positive(**{k: v for k, v in shares.items() if k != "discovery"})
+        if not math.isclose(total := math.fsum(shares.values()), 1.0, rel_tol=1e-9):
+            raise ConfigError(problem("shares must sum to 1", got=total))
+
+    def with_discovery(self, share: float) -> Split:
+        """The same split with this share for discovery.
+
+        The share of the rows stays; the later stages are scaled to what is left.
+        """
+        before = 1.0 - self.rows - self.discovery
+        scale = (1.0 - self.rows - share) / before
+        fixed = {"rows": self.rows, "discovery": share}
+        later = [f.name for f in fields(self) if f.name not in fixed]
+        return Split(**fixed, **{n: getattr(self, n) * scale for n in later})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """How facts are found under the budget where nobody declared them.
+
+    Attributes:
+        delta_share: part of delta for categories that nobody declared.
+        second_look: part of the stage's budget kept for columns that one look leaves
+            open; where there is none, the later stages have it.
+        most_threshold: a table is too small where a value must fill more than this part
+            of the noisy row count in order to be seen.
+        mistakes: chance that a column gets a false value or magnitude out of noise.
+        likely: standard deviations that make missing values, or a rest of rare values,
+            likely; the one-way counts decide (``pruned``).
+        pruned: standard deviations of a one-way count up to which missing values or a
+            rest that were likely are dropped again.
+        growth: standard deviations that widen a range by the next magnitude.
+        rare: decimals carried by a smaller part of the numbers are not kept.
+        zoom: a closer look at a range counts where it leaves less than this part of it.
+        covered: part of the rows that kept labels must hold, where numbers and words
+            stand side by side, for the column to become categorical.
+    """
+
+    delta_share: float = 0.1
+    second_look: float = 0.15
+    most_threshold: float = 0.1
+    mistakes: float = 1e-3
+    likely: float = 1.5
+    pruned: float = 3.0
+    growth: float = 3.0
+    rare: float = 0.01
+    zoom: float = 0.5
+    covered: float = 0.5
+
+    def __post_init__(self) -> None:
         _check.positive(**{f.name: getattr(self, f.name) for f in fields(self)})
-        if not math.isclose(math.fsum(shares), 1.0, rel_tol=1e-9):
-            raise ConfigError(problem("shares must sum to 1", got=math.fsum(shares)))
+        _check.in_range(0.0, 0.5, delta_share=self.delta_share)
+        _check.in_range(0.0, 0.9, second_look=self.second_look)
+        _check.in_range(0.0, 1.0, most_threshold=self.most_threshold)
+        _check.in_range(0.0, 0.5, mistakes=self.mistakes, rare=self.rare)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,11 +262,23 @@ class Fit:
     """All constants of a fit."""
 
     split: Split = field(default_factory=Split)
+    discovery: Discovery = field(default_factory=Discovery)
     vae: VaeTraining = field(default_factory=VaeTraining)
     clustering: Clustering = field(default_factory=Clustering)
     measuring: Measuring = field(default_factory=Measuring)
     gan: GanTraining = field(default_factory=GanTraining)
     calibration: Calibration = field(default_factory=Calibration)
+
+
+def reserved_delta(delta: float, *, discovering: bool) -> float:
+    """Part of delta kept for events that spend delta beside their rho.
+
+    Args:
+        delta: target of the whole fit.
+        discovering: whether categories will be looked for.
+    """
+    share = SUBSAMPLING_DELTA
+    return delta * (share + (Discovery().delta_share if discovering else 0.0))
 
 
 def preset(name: str | None) -> Fit:

@@ -24,6 +24,10 @@ class TableError(FairveilError):
     """A table or file cannot be used: missing, empty, or without a needed column."""
 
 
+class TooFewRowsError(FairveilError):
+    """A table is too small for what was asked; the text says what was spent."""
+
+
 class BudgetError(FairveilError):
     """A privacy budget would be overspent; raised before any row is read."""
 

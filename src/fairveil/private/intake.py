@@ -1,4 +1,4 @@
-"""The table comes in: rows encoded, units bounded, hidden and counted.
+"""The table comes in: units bounded, rows hidden and counted, then encoded.
 
 Secret: the rows and their number. Public: the noisy number of rows. A value outside the
 schema is mapped by the schema alone; no error here depends on a value.
@@ -16,9 +16,45 @@ from fairveil._types import Released
 from fairveil.codec import Codec, is_missing, recode
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
+from fairveil.private.raw import Gate, RawRows
 from fairveil.private.view import Border, Sensitive, authorise, bounded
 
 _INCOMPARABLE = object()
+
+
+def admit(
+    table: nw.DataFrame[Any],
+    *,
+    unit: str | None,
+    max_rows_per_unit: int,
+    ledger: Ledger,
+    noise: NoiseSource,
+    rho: float,
+) -> tuple[Gate, Released[int]]:
+    """Bound each unit's rows, and release the number of rows that are left.
+
+    Args:
+        table: the real rows.
+        unit: column whose equal values belong to one unit; None: each row is a unit.
+        max_rows_per_unit: rows kept of each unit, at random.
+        ledger: asked before the first cell is read.
+        noise: source of the privacy noise, and of the rows kept.
+        rho: budget of the row count.
+
+    Returns:
+        The gate, and the noisy number of kept rows, at least 1.
+
+    Raises:
+        BudgetError: the ledger refuses; no cell has been read.
+    """
+    most = 1 if unit is None else max_rows_per_unit
+    what = "number of rows"
+    stddev = authorise(ledger, "rows", what, sensitivity=most, rho=rho, discrete=True)
+    rows = _take_in(table, unit=unit, most=most, noise=noise)
+    count = np.array([rows.count()])
+    noisy = count + noise.discrete_gaussian(count.shape, stddev)
+    n_hat = Released(max(int(noisy[0]), 1), (f"rows/{what}",))
+    return Gate(rows, ledger, noise, stddev), n_hat
 
 
 def open_border(
@@ -31,16 +67,12 @@ def open_border(
     noise: NoiseSource,
     rho: float,
 ) -> tuple[Border, Released[int]]:
-    """Encode a table, bound each unit's rows, and release the number of rows.
+    """``admit`` a table whose codec is known, and encode its rows.
 
     Args:
         table: the real rows; the unit column, if any, is not encoded.
         codec: from the schema alone.
-        unit: column whose equal values belong to one unit; None: each row is a unit.
-        max_rows_per_unit: rows kept of each unit, at random.
-        ledger: asked before the first cell is read.
-        noise: source of the privacy noise, and of the rows kept.
-        rho: budget of the row count.
+        unit, max_rows_per_unit, ledger, noise, rho: as in ``admit``.
 
     Returns:
         The border, and the noisy number of kept rows, at least 1.
@@ -48,14 +80,15 @@ def open_border(
     Raises:
         BudgetError: the ledger refuses; no cell has been read.
     """
-    most = 1 if unit is None else max_rows_per_unit
-    what = "number of rows"
-    stddev = authorise(ledger, "rows", what, sensitivity=most, rho=rho, discrete=True)
-    rows = _take_in(table, codec, unit=unit, most=most, noise=noise)
-    count = np.array([len(rows.unwrap())])
-    noisy = count + noise.discrete_gaussian(count.shape, stddev)
-    n_hat = Released(max(int(noisy[0]), 1), (f"rows/{what}",))
-    return Border(rows, ledger, noise), n_hat
+    gate, n_hat = admit(
+        table,
+        unit=unit,
+        max_rows_per_unit=max_rows_per_unit,
+        ledger=ledger,
+        noise=noise,
+        rho=rho,
+    )
+    return gate.border(codec), n_hat
 
 
 def recoded(
@@ -74,18 +107,12 @@ def recoded(
 
 
 def _take_in(
-    table: nw.DataFrame[Any],
-    codec: Codec,
-    *,
-    unit: str | None,
-    most: int,
-    noise: NoiseSource,
-) -> Sensitive:
-    codes = codec.encode(table)
+    table: nw.DataFrame[Any], *, unit: str | None, most: int, noise: NoiseSource
+) -> RawRows:
     units = None if unit is None else _unit_codes(table[unit].to_list())
-    keep = bounded(units, len(codes), most=most, noise=noise)
+    keep = bounded(units, len(table), most=most, noise=noise)
     kept = None if units is None else _numbered(units[keep])
-    return Sensitive(codes[keep], sizes=codec.sizes, rows_per_unit=most, units=kept)
+    return RawRows(table, keep, rows_per_unit=most, units=kept)
 
 
 def _numbered(units: np.ndarray) -> np.ndarray:

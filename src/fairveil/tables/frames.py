@@ -12,6 +12,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from fairveil._gaps import Plan
 from fairveil.errors import TableError, UnsupportedError, problem
 from fairveil.schema import Column, Schema
 
@@ -59,11 +60,15 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
 
 
 def check_columns(
-    table: nw.DataFrame[Any], schema: Schema, *, unit: str | None
+    table: nw.DataFrame[Any],
+    schema: Schema | Plan,
+    *,
+    unit: str | None,
+    partial: bool = False,
 ) -> None:
     """Raise ``TableError`` unless table and schema name the same columns.
 
-    The unit column may stand in the table beside them.
+    The unit column may stand in the table beside them, and others if ``partial``.
     """
     have, want = set(table.columns), set(schema.names)
     if unit is not None and unit not in have:
@@ -78,12 +83,13 @@ def check_columns(
                 try_="schema.drop([...])",
             )
         )
-    if extra:
+    if extra and not partial:
         raise TableError(
             problem(
                 "the schema does not describe columns of the table",
                 got=", ".join(extra),
-                try_="adding them to the schema, or dropping them from the table",
+                try_="discover=True to measure them under the budget, adding them to "
+                "the schema, or dropping them from the table",
             )
         )
 

@@ -1,0 +1,99 @@
+"""Second thoughts on measured facts, once the one-way counts are there.
+
+Public: all of it. Here enter noisy counts, which are paid for, so it costs nothing more
+to draw bounds that discovery found in powers of two in to the cells that hold anything,
+and to drop a code (missing, a rest of rare values) that turns out to hold nothing.
+Facts that somebody declared are left alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from fairveil._types import Floats
+from fairveil.bins import Bins
+from fairveil.codec import ColumnCodec
+from fairveil.schema import Column
+
+_DRIFT = 0.5  # standard deviations a cell: a thinner end is taken for empty
+_SURE = 4.5  # standard deviations by which a cell beyond an empty stretch stands out
+_FULL = {"Int64": "int64", "boolean": "bool"}  # dtypes for what is never missing
+
+
+def occupied(noisy: Floats, noise_stddev: float) -> tuple[int, int]:
+    """First and last cell of the part of a grid that holds more than noise.
+
+    Each end is the likeliest point at which the mean drops to zero, seen from the
+    heaviest cell (Page 1954, "Continuous inspection schemes"): thin ends of many cells
+    are kept that no cell shows by itself.
+
+    Args:
+        noisy: counts that already carry noise, shape ``(cells,)``.
+        noise_stddev: standard deviation of the noise in one cell.
+    """
+    middle = int(np.argmax(noisy))
+    first = middle - _reach(noisy[middle::-1], noise_stddev)
+    return first, middle + _reach(noisy[middle:], noise_stddev)
+
+
+def measured_bounds(column: Column) -> bool:
+    """Whether discovery found both bounds, and nothing declared rests on them."""
+    marks = column.provenance
+    both = (marks.get("lower"), marks.get("upper")) == ("dp", "dp")
+    return both and not column.special
+
+
+def trimmed(column: Column, grid: Bins, first: int, last: int) -> tuple[Column, Bins]:
+    """The column and its grid from one cell to another, with bounds to match."""
+    part = slice(first, last + 1)
+    bins = Bins(grid.lows[part], grid.highs[part], grid.step)
+    ends = {"lower": float(bins.lows[0]), "upper": float(bins.highs[-1])}
+    return column.model_copy(update=ends), bins
+
+
+def empty_codes(codec: ColumnCodec, noisy: Floats, limit: float) -> tuple[int, ...]:
+    """Codes that discovery only thought likely, and whose count is within a limit.
+
+    Args:
+        codec: a column on its grid.
+        noisy: noisy counts of its codes, missing last.
+        limit: counts up to here may be noise alone.
+    """
+    column, found = codec.column, []
+    marks = column.provenance
+    if column.other is not None and marks.get("other") == "dp":
+        found += [codec.values.index(column.other)] * (len(codec.values) > 1)
+    if column.nullable and marks.get("nullable") == "dp":
+        found.append(codec.regular)
+    return tuple(code for code in found if noisy[code] <= limit)
+
+
+def without(
+    codec: ColumnCodec, noisy: Floats, gone: tuple[int, ...]
+) -> tuple[ColumnCodec, Floats, np.ndarray]:
+    """The column, its counts, and a map of codes, without some of its codes.
+
+    What rows there are behind them move to the largest code that is left.
+    """
+    keep = np.setdiff1d(np.arange(len(noisy)), gone)
+    regular = keep[keep < codec.regular]
+    label = np.searchsorted(keep, np.arange(len(noisy))).astype(np.int32)
+    heaviest = regular[np.argmax(noisy[regular])]
+    label[list(gone)] = label[heaviest]
+    column, facts = codec.column, {}
+    if codec.regular in gone:
+        facts |= {"nullable": False, "dtype": _FULL.get(column.dtype, column.dtype)}
+    if len(regular) < codec.regular:
+        kept = tuple(codec.values[i] for i in regular)
+        facts |= {"categories": kept, "other": None}
+    column = column.model_copy(update=facts)
+    return dataclasses.replace(codec, column=column), noisy[keep], label
+
+
+def _reach(noisy: Floats, stddev: float) -> int:
+    """How many cells from the first on hold something."""
+    end = int(np.argmax(np.cumsum(noisy - _DRIFT * stddev)))
+    sure = np.flatnonzero(noisy > _SURE * stddev)
+    return max(end, int(sure[-1]) if sure.size else 0)

@@ -1,0 +1,124 @@
+"""Bounds are drawn in and empty codes dropped by noisy counts alone."""
+
+import numpy as np
+import pytest
+
+from fairveil._trim import empty_codes, measured_bounds, occupied, trimmed, without
+from fairveil.bins import public_grid
+from fairveil.codec import Codec
+from fairveil.schema import Column, Schema
+
+DP = {"lower": "dp", "upper": "dp", "nullable": "dp", "other": "dp"}
+
+
+def column(**facts):
+    return Column(**{"name": "x", "kind": "numeric", "provenance": DP, **facts})
+
+
+def codec(*columns):
+    return Codec.on_grid(Schema(columns=columns)).columns[0]
+
+
+NUMBER = column(lower=0.0, upper=127.0, decimals=0, nullable=True, dtype="Int64")
+WORDS = column(
+    kind="categorical", categories=("a", "b", "other"), other="other", nullable=True
+)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(
+    ("first", "last", "mass"),
+    [(0, 127, 300), (17, 90, 300), (40, 40, 900), (3, 4, 600)],
+)
+def test_sharp_ends_are_found(first, last, mass):
+    """Never cut, mostly to the cell, and seldom ten cells beyond."""
+    rng = np.random.default_rng(first)
+    true = np.zeros(128)
+    true[first : last + 1] = mass
+    tries = [occupied(true + rng.normal(0, 50, 128), 50) for _ in range(300)]
+    low, high = np.array(tries).T
+    assert ((low <= first) & (high >= last)).all()
+    assert (low == first).mean() > 0.4
+    assert (high == last).mean() > 0.4
+    assert ((low > first - 10) & (high < last + 10)).mean() > 0.85
+
+
+@pytest.mark.statistical
+def test_thin_ends_are_kept_and_empty_ones_cut():
+    rng = np.random.default_rng(2)
+    true = 1000 * np.exp(-np.arange(128) / 10.0)
+    tries = [occupied(true + rng.normal(0, 50, 128), 50)[1] for _ in range(300)]
+    last = int(np.median(tries))
+    assert np.flatnonzero(true > 0.5 * 50)[-1] - 3 <= last < 60
+    assert true[last + 1 :].sum() < 0.05 * true.sum()
+
+
+def test_a_heavy_cell_beyond_an_empty_stretch_is_kept():
+    counts = np.zeros(128)
+    counts[:5], counts[99] = 500.0, 300.0
+    assert occupied(counts, 50.0) == (0, 99)
+    counts[99] = 200.0
+    assert occupied(counts, 50.0) == (0, 4)
+
+
+def test_one_cell_and_no_noise():
+    assert occupied(np.array([7.0]), 5.0) == (0, 0)
+    assert occupied(np.array([0.0, 3, 0, 1, 0]), 0.0) == (1, 3)
+
+
+def test_a_trimmed_column_has_the_bounds_of_its_grid():
+    facts, grid = trimmed(NUMBER, public_grid(NUMBER), 17, 90)
+    assert (facts.lower, facts.upper) == (17.0, 90.0)
+    assert (grid.lows[0], grid.highs[-1], len(grid)) == (17.0, 90.0, 74)
+    assert Column.model_validate(facts.model_dump()) == facts
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"provenance": {}},
+        {"provenance": {"lower": "dp"}},
+        {"provenance": {"lower": "public", "upper": "dp"}},
+        {"special": (99.0,)},
+    ],
+)
+def test_declared_bounds_stand(facts):
+    assert measured_bounds(NUMBER)
+    assert not measured_bounds(column(lower=0.0, upper=127.0, decimals=0, **facts))
+
+
+def test_codes_are_empty_within_the_limit_only():
+    words = codec(WORDS)
+    assert empty_codes(words, np.array([900.0, 500, 151, 151]), 150) == ()
+    assert empty_codes(words, np.array([900.0, 5, 149, -3]), 150) == (2, 3)
+    public = codec(WORDS.model_copy(update={"provenance": {}}))
+    assert empty_codes(public, np.array([900.0, 5, 0, 0]), 150) == ()
+    alone = codec(column(kind="categorical", categories=("other",), other="other"))
+    assert empty_codes(alone, np.array([0.0]), 150) == ()
+
+
+def test_rows_of_a_dropped_code_move_to_the_heaviest():
+    found, counts, label = without(codec(WORDS), np.array([3.0, 900, 1, 2]), (2, 3))
+    assert found.column.categories == ("a", "b")
+    assert found.column.other is None
+    assert not found.column.nullable
+    assert counts.tolist() == [3, 900]
+    assert label.tolist() == [0, 1, 1, 1]
+    assert Column.model_validate(found.column.model_dump()) == found.column
+
+
+def test_a_dropped_missing_leaves_the_dtype_that_cannot_miss():
+    counts = np.r_[np.full(128, 10.0), 0.0]
+    counts[40] = 700
+    found, left, label = without(codec(NUMBER), counts, (128,))
+    assert (found.column.nullable, found.column.dtype) == (False, "int64")
+    assert (len(left), found.size) == (128, 128)
+    assert label[128] == 40
+    assert (label[:128] == np.arange(128)).all()
+
+
+def test_a_rest_can_go_while_missing_stays():
+    found, counts, label = without(codec(WORDS), np.array([3.0, 900, 1, 200]), (2,))
+    assert (found.column.categories, found.column.nullable) == (("a", "b"), True)
+    assert counts.tolist() == [3, 900, 200]
+    assert label.tolist() == [0, 1, 1, 2]
