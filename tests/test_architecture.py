@@ -24,10 +24,12 @@ LEVELS = {
     "_shield": 0,
     "schema": 1,
     "_infer": 1,
+    "_gaps": 1,
     "config": 1,
     "seeds": 1,
     "privacy": 2,
     "bins": 2,
+    "_trim": 2,
     "codec": 2,
     "marginals": 2,
     "tables": 2,
@@ -43,6 +45,7 @@ LEVELS = {
     "evaluate": 5,
     "chain": 6,
     "_wishes": 6,
+    "_spending": 6,
     "synthesizer": 6,
     "demo": 6,
     "report": 6,
@@ -51,16 +54,17 @@ LEVELS = {
     "audit": 7,
     "bench": 7,
     "studio": 7,
-    "cli": 7,
+    "cli": 8,
     "_cli_use": 7,
     "_cli_privacy": 7,
     "_console": 7,
     "_cli_ledger": 7,
-    "__main__": 7,
+    "_cli_audit": 8,
+    "__main__": 8,
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
 TENSOR_HOMES = ("nn", "private", "post")
-NOISE_HOMES = ("privacy", "private", "chain", "synthesizer")
+NOISE_HOMES = ("privacy", "private", "chain", "synthesizer", "audit")
 NO_OTHER_RANDOM = ("privacy", "private", "chain")
 OTHER_RANDOM = ("numpy.random", "random", "scipy.stats")
 ROW_HOMES = ("private", "evaluate", "codec")
@@ -262,13 +266,15 @@ def row_access(root: Path) -> list[str]:
             if not isinstance(node, ast.Attribute):
                 continue
             owner = ast.unparse(node.value)
-            if node.attr == "unwrap" and not belongs(module, ("private",)):
-                out.append(f"{path}:{node.lineno}: unwrap of {owner}")
+            opens = node.attr in ("unwrap", "unwrap_units")
+            if opens and not belongs(module, ("private",)):
+                out.append(f"{path}:{node.lineno}: {node.attr} of {owner}")
             rows = owner == "rows" or owner.endswith(".rows")
             if node.attr == "map" and rows and not belongs(module, ("private",)):
                 out.append(f"{path}:{node.lineno}: {owner}.map computes from rows")
-            if node.attr == "_codes" and module != "private.view":
-                out.append(f"{path}:{node.lineno}: {owner}._codes")
+            hidden = node.attr in ("_codes", "_units") and not owner.startswith("self")
+            if hidden and module != "private.view":
+                out.append(f"{path}:{node.lineno}: {owner}.{node.attr}")
             if (
                 node.attr == "encode"
                 and owner.endswith("codec")
@@ -415,6 +421,11 @@ PLANTED = {
     "rows behind the wrapper": (
         "private/step.py",
         "from fairveil.private import view\ndef f(r):\n    return r._codes\n",
+        "row_access",
+    ),
+    "units opened outside": (
+        "chain.py",
+        "def f(rows):\n    return rows.unwrap_units()\n",
         "row_access",
     ),
     "rows mapped outside": (

@@ -234,7 +234,11 @@ def test_a_table_without_rows_is_fitted_as_any_other(place, tiny_fits, tiny_tabl
         (["--insecure-noise-seed", "-1"], "insecure_noise_seed must be"),
         (["--target", "sex"], "target is not supported"),
         (["--legitimate", "age"], "legitimate is not supported"),
-        (["--ledger", "l.json"], "ledger is not supported"),
+        (["--ledger", "l.json"], "no such ledger file; got"),
+        (["--ledger", "s.json"], "not a ledger file"),
+        (["--discovery-share", "0"], "discovery_share must be"),
+        (["--statement", "no/s.json"], "folder of the output does not exist"),
+        (["--statement", "out.fairveil"], "overwrite"),
         (["--schema", "none.json"], "schema file cannot be read"),
         (["--schema", "t.csv"], "schema file is not JSON"),
         (["--schema", "odd.json"], "not a fairveil schema"),
@@ -276,7 +280,7 @@ def test_fit_refuses_a_bad_table(place, text, told):
 
 
 def test_a_private_fit_without_schema_is_told_how_to_get_one(place):
-    line = refused("fit", "t.csv", "-o", "m")
+    line = refused("fit", "t.csv", "-o", "m", "--no-discover")
     assert "needs a schema of public facts" in line
     assert "fairveil schema --help" in line
 
@@ -285,7 +289,7 @@ def test_a_private_fit_reads_text_so_that_no_type_hangs_on_a_value(place, monkey
     seen = []
 
     def looks(_, frame, **__):
-        seen.append(frame)
+        seen.append(frame())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FairVeil, "fit", looks)

@@ -159,7 +159,7 @@ def test_verify_agrees_by_a_second_accountant(begun):
 
 def failed(*args):
     result = run(*args)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.stderr == ""
     return result.stdout
 

@@ -19,7 +19,7 @@ from fairveil.errors import ConfigError, TableError, problem
 if TYPE_CHECKING:
     from fairveil.privacy.book import Book, Fit, Report, Totals
 
-_FAILED = 2
+_FAILED = 1
 _LIMITS = (
     "A ledger knows what was fitted with it. One data set under two names, a deleted "
     "file or an older copy put back defeat the cap; nobody but the steward can prevent "
@@ -119,7 +119,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that no line was changed and that the cap is kept; code 2 if not.
+    """Check that no line was changed and that the cap is kept; exit code 1 if not.
 
     Every event is priced anew, and epsilon is recomputed by a second accountant.
     """

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairveil import _console
+from fairveil import _console, _files
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
     from fairveil.privacy.verify import Verification
 
-_MOST_BYTES = 1 << 26
 _FAILED = 1
 
 
@@ -72,14 +71,12 @@ def _read(path: Path) -> Any:
 
         return artifact.load(path).statement.to_dict()
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(problem("the statement file is too large", got=str(path)))
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _files.parse_json(_files.read_whole(path))
     except OSError:
         raise ConfigError(
             problem("the statement file cannot be read", got=str(path))
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise ConfigError(
             problem("the statement file is not JSON", got=str(path))
         ) from None

@@ -13,11 +13,26 @@ from typing import Any, Protocol
 import narwhals as nw
 
 from fairveil import _check, config
-from fairveil.errors import ConfigError, SchemaError, UnsupportedError, problem
+from fairveil._gaps import Plan, plan
+from fairveil.errors import (
+    ConfigError,
+    SchemaError,
+    TableError,
+    UnsupportedError,
+    problem,
+)
 from fairveil.post.finish import Wish
-from fairveil.schema import Schema
+from fairveil.schema import Column, Schema
+from fairveil.tables.frames import check_columns
 
+_ROW = "row"  # the unit of a fit without a unit column
 _SHOWN = 5  # facts that an error names
+_ALWAYS = ("kind", "dtype", "nullable")
+_FACTS: Mapping[str, tuple[str, ...]] = {
+    "numeric": ("lower", "upper", "decimals", "special"),
+    "categorical": ("categories", "other"),
+    "boolean": (),
+}
 _NO_PROMISE = "No sensitive column was named: the release makes no promise of fairness."
 _PROMISES: Mapping[str | None, str] = {
     None: "Fairness is switched off: the release keeps the dependence on {columns}.",
@@ -44,6 +59,9 @@ class Wishes(Protocol):
     strength: float
     legitimate: Any
     schema: Schema | None
+    discover: bool | None
+    discovery_share: float
+    public_dtypes: bool
     unit: str | None
     max_rows_per_unit: int
     ledger: Any
@@ -76,8 +94,19 @@ def check_wishes(wishes: Wishes) -> None:
                 try_="Schema.load(file) or Schema.from_dict(facts)",
             )
         )
+    _check.one_of((None, True, False), discover=wishes.discover)
+    _check.one_of((True, False), public_dtypes=wishes.public_dtypes)
+    _check.in_range(0.0, 0.5, discovery_share=wishes.discovery_share)
+    _check.positive(discovery_share=wishes.discovery_share)
     _check.in_range(0.0, 1.0, strength=wishes.strength)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
+    if wishes.unit == _ROW:
+        raise ConfigError(
+            problem(
+                "a unit column may not be called 'row': that names fits by row",
+                try_="another name",
+            )
+        )
     _refuse_later(wishes)
     _check.one_of(config.FAIRNESS_MODES, fairness=wishes.fairness)
     _check.one_of(config.GENERATORS, generator=wishes.generator)
@@ -93,7 +122,6 @@ def _refuse_later(wishes: Wishes) -> None:
         "fairness='outcome'": wishes.fairness == "outcome",
         "target": wishes.target is not None,
         "legitimate": bool(wishes.legitimate),
-        "ledger": wishes.ledger is not None,
     }
     for name, wanted in later.items():
         if wanted:
@@ -105,58 +133,121 @@ def _refuse_later(wishes: Wishes) -> None:
             )
 
 
-def public_schema(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
-    """The schema to fit with, without looking at a value where privacy holds.
+def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
+    """What is public before the fit, without looking at a value where privacy holds.
+
+    Returns:
+        A schema where every fact is there, else a plan with the gaps that will be
+        measured under the budget. Without a budget gaps are filled by copying.
 
     Raises:
-        SchemaError: none was given, facts were copied from the data, or a sensitive
-            column is not in it.
+        SchemaError: facts are missing or copied, and nothing may be measured; or a
+            sensitive column is not among the columns.
+        TableError: where gaps are filled, the table lacks a column that was named.
     """
-    schema, private = wishes.schema, not math.isinf(wishes.epsilon)
-    if schema is None:
-        if private:
-            raise SchemaError(
-                problem(
-                    "a private fit needs a schema of public facts",
-                    try_=(
-                        "Schema.load(file), or Schema.infer(df, declare_public=True) "
-                        "if the table itself is public"
-                    ),
-                )
-            )
-        frame = nw.to_native(table)
-        schema = Schema.infer(
-            frame if wishes.unit is None else frame.drop(columns=wishes.unit)
-        )
-    copied = schema.copied_from_data()
-    if private and copied:
-        raise SchemaError(
-            problem(
-                "facts of the schema were copied from the data",
-                got=", ".join((*copied[:_SHOWN], *(["..."] * bool(copied[_SHOWN:])))),
-                try_="facts from a public code book",
-            )
-        )
-    if wishes.unit in schema.names:
+    private = not math.isinf(wishes.epsilon)
+    facts = _measured(wishes, table) if private else _copied(wishes, table)
+    if wishes.unit is not None and wishes.unit in facts.names:
         raise SchemaError(
             problem("the unit column is not synthesised", try_="schema.drop([unit])")
         )
     for name in wishes.sensitive:
-        schema[name]  # raises for an unknown column
+        if name not in facts.names:
+            raise SchemaError(
+                problem(
+                    "the schema has no such column",
+                    got=name,
+                    try_="one of " + ", ".join(facts.names),
+                )
+            )
+    return facts
+
+
+def discovers(wishes: Wishes) -> bool:
+    """Whether facts may be measured under the budget; known before the table is."""
+    if math.isinf(wishes.epsilon) or wishes.discover is False:
+        return False
+    return wishes.schema is None or bool(wishes.discover)
+
+
+def _measured(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
+    """The facts of a private fit: public ones, and gaps where that is allowed."""
+    schema = wishes.schema
+    if discovers(wishes):
+        _check_named(wishes, table)
+        return plan(table, schema, unit=wishes.unit, public_dtypes=wishes.public_dtypes)
+    if schema is None:
+        raise SchemaError(
+            problem(
+                "a private fit needs a schema of public facts",
+                try_=(
+                    "discover=True (--discover) to measure them under the budget, a "
+                    "code book's facts ('fairveil schema --help'), or Schema.infer(df, "
+                    "declare_public=True) if the table itself is public"
+                ),
+            )
+        )
+    copied = schema.copied_from_data()
+    if copied:
+        raise SchemaError(
+            problem(
+                "facts of the schema were copied from the data",
+                got=", ".join((*copied[:_SHOWN], *(["..."] * bool(copied[_SHOWN:])))),
+                try_="facts from a public code book, or discover=True to measure them "
+                "anew under the budget",
+            )
+        )
     return schema
 
 
+def _copied(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
+    """The facts of a fit that protects nothing: gaps are copied from the table."""
+    schema, names = wishes.schema, table.columns
+    known = () if schema is None else schema.names
+    if schema is not None and not wishes.discover:
+        return schema
+    _check_named(wishes, table)
+    gaps = [n for n in names if n not in known and n != wishes.unit]
+    if not gaps and schema is not None:
+        return schema
+    found = Schema.infer(nw.to_native(table.select(gaps)))
+    if schema is None:
+        return found
+    columns = {c.name: c for c in (*schema.columns, *found.columns)}
+    ordered = tuple(columns[name] for name in names if name in columns)
+    said = f"{schema.declared_by}; the others {found.declared_by}"
+    return Schema(columns=ordered, declared_by=said)
+
+
+def _check_named(wishes: Wishes, table: nw.DataFrame[Any]) -> None:
+    """Raise where a column that was named is not there, or none is left to release."""
+    if wishes.schema is not None:
+        check_columns(table, wishes.schema, unit=wishes.unit, partial=True)
+    if wishes.unit is not None and wishes.unit not in table.columns:
+        raise TableError(problem("the table lacks the unit column", got=wishes.unit))
+    if table.columns == [wishes.unit]:
+        raise TableError(problem("the table has no column beside the unit column"))
+
+
 def provenance(schema: Schema) -> dict[str, Any]:
-    """Who declared the facts, and how many of each provenance, for the statement."""
-    marks = Counter(
+    """Who declared the facts, and where each comes from, for the statement."""
+    columns = {column.name: _marks(column) for column in schema.columns}
+    counted = Counter(
         mark for column in schema.columns for mark in column.provenance.values()
     )
-    facts = ", ".join(f"{count} {mark}" for mark, count in sorted(marks.items()))
+    facts = ", ".join(f"{count} {mark}" for mark, count in sorted(counted.items()))
     return {
         "declared_by": schema.declared_by,
         "facts": facts or "no facts",
         "always_public": "column names, and dtypes in the schema",
+        "columns": columns,
     }
+
+
+def _marks(column: Column) -> dict[str, str]:
+    """Provenance of each fact that says something about a column of this kind."""
+    held = [f for f in _FACTS[column.kind] if getattr(column, f) not in (None, ())]
+    return {fact: column.provenance.get(fact, "public") for fact in (*_ALWAYS, *held)}
 
 
 def fairness_promise(wish: Wish) -> dict[str, Any]:

@@ -12,18 +12,14 @@ import os
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from fairveil import __version__, _cli_privacy, _cli_use, _console
+from fairveil._cli_ledger import ledger_app
 from fairveil._cli_use import Sensitive, column_names
-from fairveil.errors import ConfigError, SchemaError, problem
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from fairveil.schema import Schema
+from fairveil.errors import ConfigError, problem
 
 # seconds of each stage of a fit of 20,000 rows, for the time left
 _FIT_STAGES = {"vae": 40.0, "marginals": 15.0, "generator": 45.0}
@@ -175,8 +171,20 @@ def fit(
         Path, typer.Option("--output", "-o", help="Model file to write.")
     ],
     schema: Annotated[
-        Path | None, typer.Option(help="Public facts; needed for a private fit.")
+        Path | None,
+        typer.Option(help="Public facts; without it they are found under the budget."),
     ] = None,
+    discover: Annotated[
+        bool | None,
+        typer.Option(
+            "--discover/--no-discover",
+            help="Measure what the schema leaves open; without a schema the default.",
+            show_default=False,
+        ),
+    ] = None,
+    discovery_share: Annotated[
+        float, typer.Option(help="Part of the budget for that, at most .5.")
+    ] = 0.1,
     sensitive: Sensitive = None,
     epsilon: Annotated[
         float, typer.Option(help="Privacy budget; inf switches privacy off.")
@@ -211,17 +219,33 @@ def fit(
         list[str] | None, typer.Option(help="For a later version; refused now.")
     ] = None,
     ledger: Annotated[
-        Path | None, typer.Option(help="For a later version; refused now.")
+        Path | None,
+        typer.Option(
+            help="Ledger file over fits; TABLE.ledger is used where it exists."
+        ),
+    ] = None,
+    statement: Annotated[
+        Path | None,
+        typer.Option(help="Write the privacy statement there, too (JSON)."),
     ] = None,
     insecure_noise_seed: Annotated[
         int | None, typer.Option(help="For debugging: NOT PRIVATE, and stamped so.")
     ] = None,
 ) -> None:
-    """Spend a privacy budget on a table; write a model that samples without it."""
+    """Spend a privacy budget on a table; write a model that samples without it.
+
+    Without a schema, categories, ranges and types are found under the same budget, so
+    that nothing about the table is free. That needs some thousand rows.
+    """
     from fairveil.tables import files
 
-    files.check_output(output, table, *([schema] if schema else []))
+    book = _ledger_of(table, ledger)
+    inputs = [path for path in (table, schema, book) if path is not None]
+    files.check_output(output, *inputs)
+    if statement is not None:
+        files.check_output(statement, *inputs, output)
     from fairveil import _wishes
+    from fairveil.schema import Schema
     from fairveil.synthesizer import FairVeil
 
     model = FairVeil(
@@ -234,45 +258,51 @@ def fit(
         legitimate=column_names(legitimate),
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
-        ledger=ledger,
+        ledger=book,
+        schema=None if schema is None else Schema.load(schema),
+        discover=discover,
+        discovery_share=discovery_share,
+        public_dtypes=files.declares_dtypes(table),
         generator=generator,
         preset=None if preset == "default" else preset,
         random_state=random_state,
         insecure_noise_seed=insecure_noise_seed,
     )
     _wishes.check_wishes(model)  # before a row is read
-    facts, rows = _fit_inputs(table, schema, private=not math.isinf(epsilon))
-    model.set_params(schema=facts)
+    # values are looked at for their types only where there is no privacy to keep
+    typed = math.isinf(epsilon) and schema is None
     with _console.Stages(_FIT_STAGES) as progress:
-        model.fit(rows, progress=progress)
+        model.fit(lambda: files.read_table(table, typed=typed), progress=progress)
     model.save(output)
+    if statement is not None:
+        model.statement_.save(statement)
     _console.show_statement(model.statement_)
     _console.say(
         "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
     )
 
 
-def _fit_inputs(
-    table: Path, schema: Path | None, *, private: bool
-) -> tuple[Schema | None, pd.DataFrame]:
-    """The schema and the rows; values are looked at for types only without privacy."""
-    from fairveil.schema import Schema
-    from fairveil.tables.files import read_table
+def _ledger_of(table: Path, named: Path | None) -> Path | None:
+    """The ledger file of a fit; one that lies beside the table cannot be passed by."""
+    from fairveil.privacy.book import beside
 
-    if schema is not None:
-        return Schema.load(schema), read_table(table)
-    if private:
-        raise SchemaError(
+    own = beside(table)
+    if not own.exists():
+        return named
+    if named is not None and not (named.exists() and named.samefile(own)):
+        raise ConfigError(
             problem(
-                "a private fit needs a schema of public facts",
-                try_="--schema FILE; 'fairveil schema --help' tells how to draft one",
+                "the table has a ledger file of its own beside it",
+                got=str(own),
+                try_="leaving --ledger out",
             )
         )
-    return None, read_table(table, typed=True)
+    return own
 
 
 _cli_use.register(app)
 _cli_privacy.register(app)
+app.add_typer(ledger_app, name="ledger")
 
 
 def main() -> None:

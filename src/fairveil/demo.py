@@ -7,7 +7,6 @@ confidential: they are not private.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from fairveil import _check, _files, evaluate
+from fairveil import _check, evaluate
 from fairveil.datasets.registry import Table
-from fairveil.errors import TableError, problem
 from fairveil.evaluate.results import ClusterInformation, Interval, Probe
 from fairveil.privacy.statement import Statement
 from fairveil.synthesizer import FairVeil
@@ -146,13 +144,7 @@ def write(demo: Demo, folder: Path) -> tuple[Path, ...]:
     release, model, statement = (folder / name for name in FILES)
     write_table(demo.release, release)
     demo.model.save(model)
-    text = json.dumps(demo.statement.to_dict(), indent=1, ensure_ascii=False) + "\n"
-    try:
-        _files.write_whole(statement, text.encode("utf-8"))
-    except OSError:
-        raise TableError(
-            problem("the statement cannot be written", got=str(statement))
-        ) from None
+    demo.statement.save(statement)
     return release, model, statement
 
 

@@ -16,11 +16,17 @@ from typing import Any, Self
 import pandas as pd
 
 from fairveil import _check, artifact, config
-from fairveil._wishes import check_wishes, fairness_promise, provenance, public_schema
+from fairveil._spending import opened
+from fairveil._wishes import (
+    check_wishes,
+    discovers,
+    fairness_promise,
+    provenance,
+    public_facts,
+)
 from fairveil.chain import measure_table
 from fairveil.errors import NotFittedError, problem
 from fairveil.post.finish import Bundle, Wish, finish
-from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.statement import Statement
 from fairveil.schema import Schema
@@ -44,10 +50,16 @@ class FairVeil:
         fairness: None, ``"redraw"`` (the trivial baseline) or ``"independence"``.
         target, legitimate: for promises of later versions; refused if used.
         strength: of the fairness promise, 0 to 1.
-        schema: public facts of the columns; needed for a private fit.
+        schema: public facts of the columns; None: they are found under the budget.
+        discover: whether to measure what the schema leaves open, columns with facts
+            copied from the data included; None: exactly where there is no schema;
+            False: never, what is missing is refused.
+        discovery_share: part of the budget for that, above 0 and at most .5.
+        public_dtypes: the caller states that the frame's dtypes are public.
         unit: column whose equal values belong to one person; not synthesised.
         max_rows_per_unit: rows used of each unit at most.
-        ledger: a budget over several fits; refused until it exists.
+        ledger: a ledger file over several fits of one data set (``fairveil ledger
+            cap`` makes it); a fit that would pass its cap is refused.
         generator: ``"wgan"``, or ``"decoder"`` as an ablation.
         preset: None, or ``"paper"`` for the paper's sizes.
         random_state: seeds post-processing and sampling only, never privacy noise.
@@ -70,6 +82,9 @@ class FairVeil:
         strength: float = 1.0,
         legitimate: Sequence[str] = (),
         schema: Schema | None = None,
+        discover: bool | None = None,
+        discovery_share: float = 0.1,
+        public_dtypes: bool = False,
         unit: str | None = None,
         max_rows_per_unit: int = 1,
         ledger: str | Path | None = None,
@@ -86,6 +101,9 @@ class FairVeil:
         self.strength = strength
         self.legitimate = legitimate
         self.schema = schema
+        self.discover = discover
+        self.discovery_share = discovery_share
+        self.public_dtypes = public_dtypes
         self.unit = unit
         self.max_rows_per_unit = max_rows_per_unit
         self.ledger = ledger
@@ -113,22 +131,26 @@ class FairVeil:
         """Spend the budget on a table and train everything on what was released.
 
         Args:
-            X: a pandas frame with the schema's columns (and the unit column).
+            X: a pandas frame with the schema's columns (and the unit column), or a
+                function that reads one; it is called when the budget is reserved.
+                Column names are public.
             y: ignored; no label is needed.
             progress: called with (stage, steps done, steps).
 
         Raises:
             ConfigError: a setting is impossible.
-            SchemaError: no public schema, or facts copied from the data.
+            SchemaError: facts are missing or copied from the data, and may not be
+                measured.
             TableError: not a frame, or its columns are not the schema's.
+            TooFewRowsError: too small for discovery; only the row count was paid for.
+            BudgetError: the ledger file has no room for the fit.
         """
         del y
         check_wishes(self)
-        settings = config.preset(self.preset)
-        ledger = Ledger(epsilon=self.epsilon, delta=self.delta)
-        table = open_frame(X)
-        schema = public_schema(self, table)
-        check_columns(table, schema, unit=self.unit)
+        settings, discovering = config.preset(self.preset), discovers(self)
+        if discovering:
+            split = settings.split.with_discovery(self.discovery_share)
+            settings = dataclasses.replace(settings, split=split)
         wish = Wish(
             fairness=self.fairness if self.sensitive else None,
             sensitive=tuple(self.sensitive),
@@ -137,22 +159,34 @@ class FairVeil:
         )
         seeded = self.insecure_noise_seed
         noise = NoiseSource.secure() if seeded is None else NoiseSource.insecure(seeded)
-        bundle = measure_table(
-            table,
-            schema,
-            settings=settings,
-            ledger=ledger,
-            noise=noise,
-            unit=self.unit,
-            max_rows_per_unit=self.max_rows_per_unit,
-            progress=progress,
-        )
-        statement = ledger.statement(
+        with opened(
+            epsilon=self.epsilon,
+            delta=self.delta,
+            reserved_delta=config.reserved_delta(self.delta, discovering=discovering),
+            unit=self.unit or "row",
+            path=self.ledger,
+            seeded=seeded is not None,
+        ) as budget:
+            table = open_frame(X() if callable(X) else X)
+            facts = public_facts(self, table)
+            check_columns(table, facts, unit=self.unit)
+            bundle = measure_table(
+                table,
+                facts,
+                settings=settings,
+                ledger=budget.ledger,
+                noise=noise,
+                unit=self.unit,
+                max_rows_per_unit=self.max_rows_per_unit,
+                progress=progress,
+            )
+        statement = budget.ledger.statement(
             insecure_noise=seeded is not None,
             unit=self.unit or "row",
             max_rows_per_unit=self.max_rows_per_unit if self.unit else 1,
-            provenance=provenance(schema),
+            provenance=provenance(bundle.codec.schema),
             fairness=fairness_promise(wish),
+            ledger=budget.totals(),
         )
         return self._finish(bundle, wish, settings, statement, progress)
 

@@ -40,15 +40,30 @@ class Mixture:
         return self.means.shape[1]
 
 
+def parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
+    """What ``draw_from`` needs: log-weights, means and roots of the covariances."""
+    return (
+        jnp.log(jnp.asarray(mixture.weights, jnp.float32)),
+        jnp.asarray(mixture.means, jnp.float32),
+        jnp.asarray(np.linalg.cholesky(mixture.covariances), jnp.float32),
+    )
+
+
+def draw_from(
+    mixture: tuple[Array, Array, Array], key: Array, n: int
+) -> tuple[Array, Array]:
+    """Latents (n, latent) and their cluster (n,), from ``parameters``."""
+    logits, means, roots = mixture
+    which, noise = jax.random.split(key)
+    clusters = jax.random.categorical(which, logits, shape=(n,))
+    normal = jax.random.normal(noise, (n, means.shape[1]))
+    moved = jnp.einsum("nij,nj->ni", roots[clusters], normal)
+    return means[clusters] + moved, clusters
+
+
 def draw(mixture: Mixture, key: Array, n: int) -> tuple[Array, Array]:
     """Latents (n, latent) and their cluster (n,)."""
-    which, noise = jax.random.split(key)
-    logits = jnp.log(jnp.asarray(mixture.weights, jnp.float32))
-    clusters = jax.random.categorical(which, logits, shape=(n,))
-    roots = jnp.asarray(np.linalg.cholesky(mixture.covariances), jnp.float32)
-    normal = jax.random.normal(noise, (n, mixture.latent))
-    moved = jnp.einsum("nij,nj->ni", roots[clusters], normal)
-    return jnp.asarray(mixture.means, jnp.float32)[clusters] + moved, clusters
+    return draw_from(parameters(mixture), key, n)
 
 
 def soft_assign(mixture: Mixture, latents: Array) -> Array:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 import jax
 
 from fairveil._types import Params
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
-from fairveil.nn.mixture import Mixture, draw
+from fairveil.nn.mixture import Mixture, draw_from, parameters
 
 BATCH = 16_384  # rows drawn at a time
+_COMPILED = 16  # shapes of models whose compiled draws are kept
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,28 @@ class Teacher:
 
     @cached_property
     def step(self) -> Callable[[Array], Array]:
-        """``BATCH`` rows from a key, compiled once for each model."""
-        return jax.jit(lambda key: self.batch(key, BATCH))
+        """``BATCH`` rows from a key, compiled once for each shape of model."""
+        run, prior = _compiled(self.shape, BATCH), parameters(self.mixture)
+        return lambda key: run(self.layers, prior, key)
 
     def batch(self, key: Array, n: int) -> Array:
         """Codes (n, columns), every column drawn from its softmax."""
-        prior, cell_key = jax.random.split(key)
-        latents, _clusters = draw(self.mixture, prior, n)
-        log_probs = vae.decode(self.layers, self.shape, latents)
-        return self.shape.blocks.sample(cell_key, log_probs)
+        return _rows(self.layers, parameters(self.mixture), key, shape=self.shape, n=n)
+
+
+@lru_cache(maxsize=_COMPILED)
+def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., Array]:
+    return jax.jit(partial(_rows, shape=shape, n=n))
+
+
+def _rows(
+    layers: Params,
+    prior: tuple[Array, Array, Array],
+    key: Array,
+    *,
+    shape: vae.VaeShape,
+    n: int,
+) -> Array:
+    prior_key, cell_key = jax.random.split(key)
+    latents, _clusters = draw_from(prior, prior_key, n)
+    return shape.blocks.sample(cell_key, vae.decode(layers, shape, latents))

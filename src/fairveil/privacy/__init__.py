@@ -1,6 +1,12 @@
 """Privacy core: mathematics, events, ledger and noise; nothing here reads a table."""
 
-from fairveil.privacy.events import Exponential, Gaussian, NonPrivate, Thresholding
+from fairveil.privacy.events import (
+    Exponential,
+    Gaussian,
+    NonPrivate,
+    PoissonGaussian,
+    Thresholding,
+)
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.statement import Statement
@@ -11,6 +17,7 @@ __all__ = [
     "Ledger",
     "NoiseSource",
     "NonPrivate",
+    "PoissonGaussian",
     "Statement",
     "Thresholding",
 ]

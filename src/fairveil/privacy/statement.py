@@ -61,6 +61,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 
 _TOLERANCE = 1e-9
+_MOST_EVENTS = 100_000
+_MOST_SAMPLED = 16  # their prices take a second each
 _DERIVED = ("accountant", "seeded", "delta_parts", "layers")
 
 
@@ -108,6 +110,7 @@ class Statement:
         for name in ("provenance", "fairness", "ledger"):
             object.__setattr__(self, name, _plain(getattr(self, name), name))
         self._check_numbers()
+        self._check_length()
         self._check_story()
 
     def _check_numbers(self) -> None:
@@ -132,6 +135,12 @@ class Statement:
         if not all(isinstance(text, str) for text in texts):
             raise ConfigError(problem("unit, neighbours and assumptions must be texts"))
 
+    def _check_length(self) -> None:
+        """A statement is priced in seconds, whoever wrote it."""
+        sampled = sum(event.kind == "poisson-gaussian" for event in self.events)
+        if len(self.events) > _MOST_EVENTS or sampled > _MOST_SAMPLED:
+            raise ConfigError(problem("the statement has too many events"))
+
     def _check_story(self) -> None:
         unbounded = math.inf in (self.epsilon, self.rho_cap, self.rho_spent)
         if self.private is not (self.not_private_reason == "") or (
@@ -140,7 +149,7 @@ class Statement:
             raise ConfigError(problem("the statement contradicts itself on privacy"))
         if self.rho_spent > self.rho_cap or self.epsilon_spent > self.epsilon:
             raise ConfigError(problem("the statement spends more than its cap"))
-        if self.rho_spent < self._priced() * (1.0 - _TOLERANCE):
+        if self.rho_spent < self._priced():
             raise ConfigError(problem("the statement's events cost more than it says"))
         self._check_conversion()
 
@@ -157,7 +166,8 @@ class Statement:
             raise ConfigError(problem("the statement spends more than its delta"))
 
     def _priced(self) -> float:
-        return math.fsum(event.rho for event in self.events)
+        """What the events cost at least; some prices are rounded to few digits."""
+        return math.fsum(event.rho * (1.0 - event.tolerance) for event in self.events)
 
     @property
     def is_private(self) -> bool:

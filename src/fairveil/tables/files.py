@@ -55,6 +55,15 @@ def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
     return _guessed(_read_csv(file, dtype=None)) if typed else _read_csv(file, str)
 
 
+def declares_dtypes(path: str | Path) -> bool:
+    """Whether a file of this kind states the dtypes of its columns itself.
+
+    Raises:
+        UnsupportedError: another suffix, or Parquet without pyarrow.
+    """
+    return _kind(Path(path)) == "parquet"
+
+
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """Write a table without its index; missing values become empty fields in CSV.
 
@@ -102,10 +111,16 @@ def check_output(output: Path, *inputs: Path) -> None:
     places = [output.parent, *([output] if output.exists() else [])]
     if not all(os.access(place, os.W_OK) for place in places):
         raise ConfigError(problem("the output cannot be written", got=str(output)))
-    if any(output.exists() and i.exists() and output.samefile(i) for i in inputs):
+    if any(_same(output, i) for i in inputs):
         raise ConfigError(
             problem("the output would overwrite an input", got=str(output))
         )
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def make_folder(folder: Path) -> None:
