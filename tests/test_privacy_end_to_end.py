@@ -188,7 +188,8 @@ def test_errors_hold_no_value_of_the_table(monkeypatch):
     steady_noise(monkeypatch)
     table = marked_table()
     tries = {
-        "no schema": lambda: model_of(schema=None).fit(table),
+        "no schema": lambda: model_of(schema=None, discover=False).fit(table),
+        "too few rows": lambda: model_of(schema=None, epsilon=0.1).fit(table),
         "facts from data": lambda: model_of(schema=Schema.infer(table)).fit(table),
         "column missing": lambda: model_of().fit(table.drop(columns="pay")),
         "column too many": lambda: model_of().fit(table.assign(extra=WORD)),

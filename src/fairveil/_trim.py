@@ -18,6 +18,7 @@ from fairveil.codec import ColumnCodec
 from fairveil.schema import Column
 
 _DRIFT = 0.5  # standard deviations a cell: a thinner end is taken for empty
+_THIN = 0.25  # and so is one below this part of the mean of the outer half
 _SURE = 4.5  # standard deviations by which a cell beyond an empty stretch stands out
 _FULL = {"Int64": "int64", "boolean": "bool"}  # dtypes for what is never missing
 
@@ -94,6 +95,9 @@ def without(
 
 def _reach(noisy: Floats, stddev: float) -> int:
     """How many cells from the first on hold something."""
-    end = int(np.argmax(np.cumsum(noisy - _DRIFT * stddev)))
+    drift = _DRIFT * stddev
+    end = int(np.argmax(np.cumsum(noisy - drift)))
+    outer = float(noisy[(end + 1) // 2 : end + 1].mean())
+    end = int(np.argmax(np.cumsum(noisy - max(drift, _THIN * outer))))
     sure = np.flatnonzero(noisy > _SURE * stddev)
     return max(end, int(sure[-1]) if sure.size else 0)
