@@ -40,7 +40,8 @@ def test_the_command_lines_run():
         for line in block.splitlines()
         if line.startswith("fairveil ")
     ]
-    assert len(lines) == 4
+    lines = [line for line in lines if not line.startswith("fairveil audit")]
+    assert len(lines) == 7  # the audit has tests of its own
     load_adult().head(1500).to_csv("table.csv", index=False)
     for line in lines:
         result = CliRunner().invoke(cli.app, shlex.split(line)[1:])
