@@ -296,7 +296,7 @@ def _evaluation_sections(report: Mapping[str, Any]) -> list[Section]:
         ]
         sections.append((f"Useful: predict {report['target']} of test rows", lines))
     for title, block, names in _PER_COLUMN:
-        if report[block]:
+        if any(report[block].values()):  # no sensitive column, no lines
             sections.append((title, _per_column(report[block], names)))
     return sections
 
