@@ -1,14 +1,16 @@
 import gzip
 import importlib.util
+import os
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fairveil.codec import Codec
-from fairveil.errors import TableError, UnsupportedError
+from fairveil.errors import ConfigError, TableError, UnsupportedError
 from fairveil.tables import files
-from fairveil.tables.files import check_suffix, read_table, write_table
+from fairveil.tables.files import check_output, check_suffix, read_table, write_table
 from fairveil.tables.frames import open_frame
 
 SECRET = "hunter2"
@@ -137,6 +139,74 @@ def test_parquet_without_pyarrow_says_what_to_install(
     ):
         with pytest.raises(UnsupportedError, match="pip install pyarrow"):
             call()
+
+
+def test_equal_tables_give_equal_files(tmp_path, tiny_table):
+    for name in ("t.csv", "t.csv.gz"):
+        write_table(tiny_table, tmp_path / name)
+        first = (tmp_path / name).read_bytes()
+        write_table(tiny_table, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == first
+    with gzip.open(tmp_path / "t.csv.gz") as packed:
+        assert packed.read() == (tmp_path / "t.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_a_table_is_written_whole_or_not_at_all(tmp_path, tiny_table, name):
+    path = written(tmp_path, "old", name)
+
+    class Breaks:
+        def __str__(self):
+            raise OSError(28, SECRET)
+
+    spoilt = tiny_table.astype(object)
+    spoilt.iloc[-1, 0] = Breaks()
+    with pytest.raises(TableError, match="cannot be written") as caught:
+        write_table(spoilt, path)
+    assert caught.value.__context__ is None
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(SECRET),
+        OverflowError(SECRET),
+        AttributeError(SECRET),
+        OSError(SECRET),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_whatever_a_parser_raises_is_kept_from_the_reader(tmp_path, monkeypatch, error):
+    def fails(*_, **__):
+        raise error
+
+    path = written(tmp_path, "a,b\n1,2\n")
+    monkeypatch.setattr(pd, "read_csv", fails)
+    with pytest.raises(TableError) as caught:
+        read_table(path)
+    assert ("memory ran out" in str(caught.value)) is isinstance(error, MemoryError)
+    assert caught.value.__context__ is None
+    assert SECRET not in str(caught.value)
+
+
+def test_a_parsers_warning_is_not_shown(tmp_path, monkeypatch, recwarn):
+    def warns(*_, **__):
+        warnings.warn(SECRET, pd.errors.DtypeWarning, stacklevel=1)
+        return pd.DataFrame({"a": ["1"]})
+
+    monkeypatch.setattr(pd, "read_csv", warns)
+    assert len(read_table(written(tmp_path, "a\n1\n"))) == 1
+    assert len(recwarn) == 0
+
+
+def test_an_output_needs_its_folder_too(tmp_path, monkeypatch):
+    path = written(tmp_path, "old")
+    check_output(path)
+    monkeypatch.setattr(os, "access", lambda place, _mode: place != tmp_path)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        check_output(path)
 
 
 def test_a_table_that_cannot_be_written(tmp_path, tiny_table):
