@@ -130,6 +130,7 @@ def test_a_schema_that_was_measured_can_be_used_again(model, table, tiny_fits):
     ).fit(table)
     assert "discovery" not in again.statement_.spent_by_stage()
     assert again.schema_.names == model.schema_.names
+    assert "an earlier fit" in again.statement_.provenance["declared_by"]
 
 
 def test_too_few_rows_are_told_before_the_budget_is_spent(table):

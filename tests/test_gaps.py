@@ -4,7 +4,7 @@ import narwhals as nw
 import pandas as pd
 import pytest
 
-from fairveil._gaps import Gap, plan
+from fairveil._gaps import Gap, of_earlier, plan
 from fairveil.schema import Column, Schema
 
 FRAME = pd.DataFrame(
@@ -72,6 +72,23 @@ def test_a_fully_described_table_says_nothing_of_measuring():
     known = Column(name="n", kind="numeric", lower=0.0, upper=9.0, decimals=0)
     schema = Schema(columns=(known,), declared_by="a code book")
     assert planned(schema, frame=FRAME[["n"]]).declared_by == "a code book"
+
+
+def test_facts_of_an_earlier_fit_are_named_as_such():
+    measured = Column(
+        name="n", kind="numeric", lower=0.0, upper=9.0, provenance={"lower": "dp"}
+    )
+    first = planned(frame=FRAME[["n"]])
+    schema = Schema(columns=(measured,), declared_by=f"me; {first.declared_by}")
+    again = of_earlier(schema)
+    assert again.declared_by.startswith("me; ")
+    assert "an earlier fit" in again.declared_by
+    assert first.declared_by not in again.declared_by
+    assert of_earlier(again) == again
+    both = planned(schema, frame=FRAME[["n", "x"]]).declared_by
+    assert both == f"{again.declared_by}; {first.declared_by}"
+    public = Schema(columns=(Column(name="n", kind="boolean"),), declared_by="me")
+    assert of_earlier(public) == public
 
 
 def test_columns_with_copied_facts_are_measured_anew():

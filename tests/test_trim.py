@@ -53,6 +53,16 @@ def test_thin_ends_are_kept_and_empty_ones_cut():
     assert true[last + 1 :].sum() < 0.05 * true.sum()
 
 
+@pytest.mark.statistical
+def test_a_thin_stretch_behind_a_thick_one_is_kept_where_it_holds_many_rows():
+    rng = np.random.default_rng(3)
+    true = np.zeros(128)
+    true[:50], true[50:85] = 900, 40
+    last = [occupied(true + rng.normal(0, 50, 128), 50)[1] for _ in range(300)]
+    assert np.quantile(last, 0.1) > 60
+    assert 75 < np.median(last) < 95
+
+
 def test_a_heavy_cell_beyond_an_empty_stretch_is_kept():
     counts = np.zeros(128)
     counts[:5], counts[99] = 500.0, 300.0

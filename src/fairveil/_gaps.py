@@ -21,7 +21,8 @@ _OF_CATEGORIES = ("categories", "ordered", "other")
 _FACTS = ("kind", "dtype", "nullable", *sorted(_NUMERIC), *_OF_CATEGORIES)
 _CANNOT_MISS = re.compile(r"u?int\d+|bool")  # NumPy's own dtypes hold no missing value
 _BY_DTYPES = "dtypes declared by the caller"
-_MEASURED = "what is marked dp nobody: it was measured under the budget"
+_MEASURED = "nobody (facts marked dp were measured under this budget)"
+_EARLIER = "nobody (an earlier fit measured facts marked dp; its budget counts too)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +93,24 @@ def plan(
         public = {} if column is None else _kept(column)
         by_dtype = _declared(table[name]) if public_dtypes else {}
         columns.append(_column(name, {**by_dtype, **public}))
-    said = [schema.declared_by] if schema is not None else []
+    said = [of_earlier(schema).declared_by] if schema is not None else []
     said += [_BY_DTYPES] * public_dtypes
     said += [_MEASURED] * any(isinstance(column, Gap) for column in columns)
     return Plan(columns=tuple(columns), declared_by="; ".join(filter(None, said)))
+
+
+def of_earlier(schema: Schema) -> Schema:
+    """The schema, with a word on facts that an earlier fit has measured.
+
+    To use them again costs nothing; but whoever asks what the fits of one table have
+    cost together has to add that fit's budget.
+    """
+    marks = {mark for column in schema.columns for mark in column.provenance.values()}
+    if "dp" not in marks or _EARLIER in schema.declared_by:
+        return schema
+    others = [part for part in schema.declared_by.split("; ") if part != _MEASURED]
+    said = "; ".join(filter(None, [*others, _EARLIER]))
+    return schema.model_copy(update={"declared_by": said})
 
 
 def _kept(column: Column) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from fairveil.codec import ColumnCodec
 from fairveil.schema import Column
 
 _DRIFT = 0.5  # standard deviations a cell: a thinner end is taken for empty
-_THIN = 0.25  # and so is one below this part of the mean of the outer half
+_THIN = 0.25  # and so is one below this part of the mean of the outer half, ...
+_CLEAR = 2.5  # ... unless its sum stands out by these standard deviations
 _SURE = 4.5  # standard deviations by which a cell beyond an empty stretch stands out
 _FULL = {"Int64": "int64", "boolean": "bool"}  # dtypes for what is never missing
 
@@ -98,6 +99,9 @@ def _reach(noisy: Floats, stddev: float) -> int:
     drift = _DRIFT * stddev
     end = int(np.argmax(np.cumsum(noisy - drift)))
     outer = float(noisy[(end + 1) // 2 : end + 1].mean())
-    end = int(np.argmax(np.cumsum(noisy - max(drift, _THIN * outer))))
+    near = int(np.argmax(np.cumsum(noisy - max(drift, _THIN * outer))))
+    thin = noisy[near + 1 : end + 1]
+    if thin.sum() <= _CLEAR * stddev * len(thin) ** 0.5:
+        end = near  # noise alone carries the sum so far
     sure = np.flatnonzero(noisy > _SURE * stddev)
     return max(end, int(sure[-1]) if sure.size else 0)

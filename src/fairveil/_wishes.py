@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import narwhals as nw
 
 from fairveil import _check, config
-from fairveil._gaps import Plan, plan
+from fairveil._gaps import Plan, of_earlier, plan
 from fairveil.errors import (
     ConfigError,
     SchemaError,
@@ -197,7 +197,7 @@ def _measured(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
                 "anew under the budget",
             )
         )
-    return schema
+    return of_earlier(schema)
 
 
 def _copied(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:

@@ -460,6 +460,15 @@ def test_integers_declared_as_categories_stay_integers():
     assert schema["x"].dtype == "int64"
 
 
+def test_integers_in_a_column_declared_text_stay_text():
+    frame = pd.DataFrame({"x": pd.array(["1", "2"] * 2000, dtype="string")})
+    table = nw.from_native(frame, eager_only=True)
+    wanted = plan(table, None, unit=None, public_dtypes=True)
+    schema, _gate, _tape = found_in(frame, wanted, epsilon=8.0)
+    assert schema["x"].categories == ("1", "2")
+    assert schema["x"].dtype == "string"
+
+
 def test_facts_that_contradict_each_other_are_named_by_their_column():
     gap = Gap(name="x", kind="categorical", facts={"categories": ("a",), "other": "b"})
     with pytest.raises(SchemaError, match="'x'") as caught:

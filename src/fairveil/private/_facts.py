@@ -197,11 +197,12 @@ class Reader:
             self.seen.labels,
             rest=self.left_over + self.masses["number"] + self.masses["boolean"] > 0,
             nullable=self.nullable,
+            text=self.gap.facts.get("dtype", "category") != "category",
         )
 
 
 def categories(
-    labels: Mapping[str, float], *, rest: bool, nullable: bool
+    labels: Mapping[str, float], *, rest: bool, nullable: bool, text: bool
 ) -> dict[str, Any]:
     """The facts of a categorical column with these labels.
 
@@ -209,6 +210,7 @@ def categories(
         labels: what was kept.
         rest: whether rows with other values are likely.
         nullable: whether missing cells are.
+        text: whether labels that are integers stay text.
     """
     names: list[Any] = sorted(labels)
     facts: dict[str, Any] = {"kind": "categorical", "nullable": nullable}
@@ -219,7 +221,7 @@ def categories(
             "categories": (*names, other),
             "other": other,
         }
-    if all(_is_integer(name) for name in names):
+    if not text and all(_is_integer(name) for name in names):
         whole = tuple(sorted(int(name) for name in names))
         dtype = _number_dtype(0, nullable=nullable)
         return facts | {"dtype": dtype, "categories": whole}
