@@ -223,6 +223,7 @@ def show_statement(statement: Statement) -> None:
         f"Public: {facts.get('always_public', _UNKNOWN)}.",
         f"Facts: {facts.get('facts', _UNKNOWN)}; declared by "
         f"{facts.get('declared_by') or 'nobody'}.",
+        *([statement.ledger_text] if statement.ledger else []),
         f"Fair: {statement.fairness.get('promise', _UNKNOWN)}",
     )
 

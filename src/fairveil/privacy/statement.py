@@ -247,6 +247,20 @@ class Statement:
             raise ConfigError(problem("the statement contradicts its own events"))
         return found
 
+    @property
+    def ledger_text(self) -> str:
+        """What the ledger over fits says, in a line; empty without one."""
+        if not self.ledger:
+            return ""
+        cap = self.ledger.get("cap")
+        cap = cap if isinstance(cap, Mapping) else {}
+        return (
+            f"Ledger: {self.ledger.get('name')}, fit {self.ledger.get('fit')}; all its "
+            f"fits together: epsilon = {_shown(self.ledger.get('epsilon_of_all_fits'))}"
+            f" of at most {_shown(cap.get('epsilon'))} at delta = "
+            f"{_shown(cap.get('delta'))}."
+        )
+
     def save(self, path: str | Path) -> None:
         """Write the statement as JSON.
 
@@ -295,7 +309,7 @@ class Statement:
 
     def _foot(self) -> list[str]:
         lines = [f"Assumes: {sentence}." for sentence in self.assumptions]
-        lines += [f"Ledger:  {key}: {value}" for key, value in self.ledger.items()]
+        lines += [self.ledger_text] if self.ledger else []
         lines += [f"Public:  {key}: {value}" for key, value in self.provenance.items()]
         lines += [f"Fair:    {key}: {value}" for key, value in self.fairness.items()]
         return lines
@@ -318,6 +332,11 @@ def by_stage(events: tuple[ev.Event, ...]) -> dict[str, float]:
 
 def _up(value: float) -> str:
     return f"{zcdp.round_up(value):.4g}"
+
+
+def _shown(value: Any) -> str:
+    """A number of a statement that may come from anywhere."""
+    return _up(value) if isinstance(value, float) and value >= 0 else str(value)
 
 
 def _percent(part: float, whole: float) -> str:
