@@ -120,8 +120,8 @@ def test_the_ledger_over_fits_is_told_in_a_line():
         "epsilon_of_all_fits": 1.40001,
     }
     assert (
-        "Ledger: the survey, fit 2; all its fits together: epsilon = 1.401 of at most 3 "
-        "at delta = 1e-05."
+        "Ledger: the survey, fit 2; all its fits together: epsilon = 1.401 of at most "
+        "3 at delta = 1e-05."
     ) in str(spend(ledger=told))
     assert "Ledger" not in str(spend())
     for strange in ({"name": 1}, {"cap": 3}, {"epsilon_of_all_fits": "much"}):
