@@ -121,7 +121,8 @@ def normal_scores(stddev, most):
 
 
 @pytest.mark.parametrize(
-    "stddev", [2.0, 2.001, 2.1, 2.37, 2.5, 3.0, 3.3, 4.0, 5.5, 8.0, 20.0, 47.9, 300.0]
+    "stddev",
+    [0.2, 0.31, 0.5, 0.9, 1.3, 1.99, 2.0, 2.001, 2.37, 3.3, 5.5, 8.0, 47.9, 300.0],
 )
 def test_the_discrete_gaussian_is_covered_with_a_smaller_variance(stddev):
     """Its trade-off has its vertices at whole thresholds: check each of them.
@@ -131,7 +132,7 @@ def test_the_discrete_gaussian_is_covered_with_a_smaller_variance(stddev):
     """
     scores = normal_scores(stddev, int(36 * stddev))
     covering = math.sqrt(2 * gdp.discrete_rho(1.0, stddev))
-    steps = np.diff(scores)
+    steps = np.diff(scores[np.isfinite(scores)])  # the far tails are below all floats
     assert steps.max() <= covering
     assert steps.max() > 1 / stddev  # so the plain variance would not have covered it
 
@@ -173,14 +174,24 @@ def test_discrete_noise_is_safe_and_tight(sensitivity, rho, count):
     stddev = gdp.discrete_stddev(sensitivity, rho, count=count)
     assert gdp.discrete_rho(sensitivity, stddev, count=count) <= rho
     assert stddev >= zcdp.gaussian_stddev(sensitivity, rho, count=count)
-    if stddev > gdp.LEAST_DISCRETE_STDDEV:
+    if stddev > 2.0:
         assert gdp.discrete_rho(sensitivity, stddev * (1 - 1e-9), count=count) > rho
 
 
+def test_coarse_noise_is_priced_without_a_gap():
+    below, above = (gdp.discrete_rho(1.0, s) for s in (2.0 - 1e-9, 2.0))
+    assert 0.9 * above < below < above  # the formula from 2 on has a margin
+    for rho in (0.2, 1.0, 8.0):
+        stddev = gdp.discrete_stddev(1.0, rho)
+        assert stddev < 2.0
+        assert gdp.discrete_rho(1.0, stddev) <= rho
+        assert gdp.discrete_rho(1.0, stddev - 1e-6) > rho
+
+
 def test_tiny_discrete_noise_has_no_price():
-    assert gdp.discrete_rho(1.0, 1.99) == math.inf
+    assert gdp.discrete_rho(1.0, 0.199) == math.inf
     assert gdp.discrete_rho(1.0, 0.0) == math.inf
-    assert gdp.discrete_stddev(1.0, 1e9) == 2.0
+    assert gdp.discrete_stddev(1.0, 1e9) == 0.2
     assert gdp.discrete_stddev(1.0, math.inf) == 0.0
 
 

@@ -19,7 +19,9 @@ Proofs of the covers: docs/privacy.md.
 
 from __future__ import annotations
 
+import itertools
 import math
+from functools import lru_cache
 
 from scipy.special import expit, log_ndtr, ndtri
 
@@ -31,8 +33,11 @@ _SLACK = 1e-13
 _LOG_SLACK = 4e-16
 # kept back from every budget, so that a second accountant with a grid finds room
 _MARGIN = 1e-5
-LEAST_DISCRETE_STDDEV = 2.0
-_DISCRETE_LOSS = 0.25  # of the variance: what the lattice costs, with a margin
+LEAST_DISCRETE_STDDEV = 0.2
+_FINE = 2.0  # standard deviations from which a formula bounds what the lattice costs
+_DISCRETE_LOSS = 0.25  # of the variance: that formula, with a margin
+_NEAR = 1e-9  # of a coarse lattice's standard deviation to the least one
+_REACH = 40  # standard deviations of a coarse lattice that are summed
 
 
 def rho_to_delta(rho: float, epsilon: float) -> float:
@@ -108,7 +113,8 @@ def discrete_rho(sensitivity: float, noise_stddev: float, *, count: int = 1) -> 
 
     The discrete Gaussian of variance v is *not* covered by the Gaussian of variance v
     (its delta is larger at some epsilons), but by that of variance v - 1/4, from a
-    standard deviation of 2 on; below that no cover is offered and the cost is infinite.
+    standard deviation of 2 on. Below that its tails are summed; below .2 no cover is
+    offered and the cost is infinite.
 
     Args:
         sensitivity: L2 sensitivity, above 0 and finite.
@@ -121,7 +127,10 @@ def discrete_rho(sensitivity: float, noise_stddev: float, *, count: int = 1) -> 
     plain = zcdp.gaussian_rho(sensitivity, noise_stddev, count=count)
     if noise_stddev < LEAST_DISCRETE_STDDEV:
         return math.inf
-    smaller = math.sqrt(noise_stddev**2 - _DISCRETE_LOSS) * (1.0 - 1e-15)
+    if noise_stddev < _FINE:
+        smaller = 1.0 / _largest_step(noise_stddev)
+    else:
+        smaller = math.sqrt(noise_stddev**2 - _DISCRETE_LOSS) * (1.0 - 1e-15)
     return max(plain, zcdp.gaussian_rho(sensitivity, smaller, count=count))
 
 
@@ -139,11 +148,41 @@ def discrete_stddev(sensitivity: float, rho: float, *, count: int = 1) -> float:
     plain = zcdp.gaussian_stddev(sensitivity, rho, count=count)
     if plain == 0:
         return 0.0
-    stddev = max(math.sqrt(plain**2 + _DISCRETE_LOSS), LEAST_DISCRETE_STDDEV)
+    stddev = math.sqrt(plain**2 + _DISCRETE_LOSS)
+    if stddev < _FINE:
+        return _coarse_stddev(sensitivity, rho, count)
     step = 4e-16
     while discrete_rho(sensitivity, stddev, count=count) > rho:
         stddev, step = stddev * (1.0 + step), 2.0 * step
     return stddev
+
+
+def _coarse_stddev(sensitivity: float, rho: float, count: int) -> float:
+    """The same below a standard deviation of 2, by halving."""
+    low, high = LEAST_DISCRETE_STDDEV, _FINE
+    if discrete_rho(sensitivity, low, count=count) <= rho:
+        return low
+    # Invariant: high is safe; low is not.
+    while high - low > _NEAR:
+        middle = 0.5 * (low + high)
+        if discrete_rho(sensitivity, middle, count=count) <= rho:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+@lru_cache(maxsize=256)
+def _largest_step(stddev: float) -> float:
+    """Largest step between normal scores of neighbouring tails, rounded up."""
+    mass = [
+        math.exp(-0.5 * (x / stddev) ** 2) for x in range(math.ceil(_REACH * stddev))
+    ]
+    total = 2.0 * math.fsum(mass) - mass[0]
+    tails = [math.fsum(mass[k:]) / total for k in range(1, len(mass))]
+    scores = [-float(ndtri(tail)) for tail in tails if tail > 0]
+    steps = [2.0 * scores[0], *(b - a for a, b in itertools.pairwise(scores))]
+    return max(steps) * (1.0 + 1e-9)
 
 
 def exponential_rho(e: float, *, count: int = 1) -> float:
