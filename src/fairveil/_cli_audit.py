@@ -141,9 +141,9 @@ def _summary(report: AuditReport) -> str:
     weak = [f.name for f in report.findings if f.verdict == "too weak to tell"]
     parts = []
     if wrong:
-        parts.append(f"WRONG: {', '.join(wrong)}.")
+        parts.append(f"Something is wrong: {', '.join(wrong)}.")
     if weak:
-        parts.append(f"TOO WEAK TO TELL: {', '.join(weak)}.")
+        parts.append(f"Too weak to tell: {', '.join(weak)}.")
     if not parts:
         parts.append("No audit found anything wrong; every control screamed.")
     return " ".join(parts)

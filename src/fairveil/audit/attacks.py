@@ -57,7 +57,8 @@ def _best_line(outside: Floats, inside: Floats) -> Floats:
 def _discriminant(outside: Floats, inside: Floats) -> Floats:
     gap, scatter = _moments(outside, inside)
     ridge = _RIDGE * max(float(np.trace(scatter)) / len(gap), 1e-9)
-    return np.linalg.solve(scatter + ridge * np.eye(len(gap)), gap)
+    line = np.linalg.solve(scatter + ridge * np.eye(len(gap)), gap)
+    return line.astype(np.float64)
 
 
 def _single(outside: Floats, inside: Floats) -> Floats:
@@ -77,11 +78,11 @@ def _moments(outside: Floats, inside: Floats) -> tuple[Floats, Floats]:
 
 
 def _parting(weights: Floats, outside: Floats, inside: Floats) -> float:
-    """Share of pairs of runs that the line puts in the right order."""
-    scores = np.r_[outside @ weights, inside @ weights]
-    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
-    lower = ranks[len(outside) :].sum() - len(inside) * (len(inside) - 1) / 2
-    return float(lower) / (len(inside) * len(outside))
+    """Share of pairs of runs that the line puts in the right order; ties are halves."""
+    lower, scores = np.sort(outside @ weights), inside @ weights
+    below = np.searchsorted(lower, scores, "left")
+    not_above = np.searchsorted(lower, scores, "right")
+    return float((below + not_above).mean()) / (2 * len(lower))
 
 
 def bundle_features(bundle: Bundle, sizes: Sizes) -> Floats:

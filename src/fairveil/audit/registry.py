@@ -14,6 +14,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from fairveil._gaps import Gap, Plan
 from fairveil._types import Codes
 from fairveil.audit.mechanisms import (
     Bench,
@@ -26,13 +27,15 @@ from fairveil.audit.mechanisms import (
 )
 from fairveil.audit.tiny import CLUSTERS, SIZES, TRAINING
 from fairveil.codec import Codec
+from fairveil.config import Discovery
 from fairveil.nn import vae
 from fairveil.nn.blocks import Blocks
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.cluster import fit_mixture
+from fairveil.private.discover import discover
 from fairveil.private.fit_vae import fit_vae
-from fairveil.private.intake import open_border
+from fairveil.private.intake import admit, open_border
 from fairveil.private.measure import Counter
 from fairveil.private.step import fresh_keys
 from fairveil.schema import Column, Schema
@@ -42,6 +45,7 @@ _SUM_RHO = 0.5  # mu 1
 _SHAPE = vae.VaeShape(
     blocks=Blocks(SIZES), hidden=TRAINING.hidden, latent=TRAINING.latent
 )
+_LONE_DELTA = 0.2  # large, so that labels of one unit are shown often enough to count
 _STEEP = 30.0  # factor of the weights at which every latent is cut to the radius
 
 
@@ -77,6 +81,67 @@ def _count(
         rho=_COUNT_RHO,
     )
     return 1
+
+
+def _discovery(bench: Bench) -> Sample:
+    """Two columns of unknown kind: the row adds to a label and to a magnitude."""
+    columns = (Gap(name="label"), Gap(name="number"))
+
+    def run(units: int, ledger: Ledger, noise: NoiseSource) -> None:
+        n = 2_000
+        table = pd.DataFrame({"label": ["a", "b"] * n, "number": ["1", "20"] * n})
+        more = pd.DataFrame({"label": ["a"] * units, "number": ["1"] * units})
+        _discover(pd.concat([table, more]), columns, ledger, noise)
+
+    return heard(bench, run)
+
+
+def _lone_label(bench: Bench, *, k: int = 1) -> Sample:
+    """Every label is a copy of the worst case: it is that of all rows of one unit."""
+    ledger = Ledger(epsilon=bench.epsilon, delta=0.5, reserved_delta=_LONE_DELTA)
+    labels = [f"w{i}" for i in range(bench.draws)]
+    table = pd.DataFrame({"label": np.repeat(labels, k)})
+    table["who"] = np.arange(len(table)) // k
+    columns = (Gap(name="label", kind="categorical"),)
+    schema = _discover(table, columns, ledger, bench.source(0), most=k)
+    shown = set(schema["label"].categories)
+    seen = np.array([label in shown for label in labels], dtype=np.float64)
+    return Sample(
+        outside=np.zeros((bench.draws, 1)),
+        inside=seen[:, None],
+        mu=math.sqrt(2 * ledger.spent_rho),
+        slack=math.fsum(event.delta for event in ledger.events),
+    )
+
+
+def _discover(
+    table: pd.DataFrame,
+    columns: tuple[Gap, ...],
+    ledger: Ledger,
+    noise: NoiseSource,
+    *,
+    most: int = 1,
+) -> Schema:
+    """Discover a table; ``most`` above 1: the column ``who`` says whose a row is."""
+    gate, n_hat = admit(
+        nw.from_native(table, eager_only=True),
+        unit="who" if most > 1 else None,
+        max_rows_per_unit=most,
+        ledger=ledger,
+        noise=noise,
+        rho=1e-3 * _COUNT_RHO,
+    )
+    rho = (
+        2 * _COUNT_RHO / (1 - Discovery().second_look)
+    )  # mu .5 for each of two columns
+    return discover(
+        gate,
+        Plan(columns=columns, declared_by="the audit"),
+        n_hat=n_hat.value,
+        rules=Discovery(),
+        rho=rho,
+        delta=ledger.reserved_delta,
+    ).value
 
 
 def _one_way(bench: Bench) -> Sample:
@@ -174,6 +239,21 @@ MECHANISMS: tuple[Mechanism, ...] = (
         name="row count by unit",
         about="4 units, and a fifth of 40 rows of which 3 may count",
         sample=_row_count_by_unit,
+    ),
+    Mechanism(
+        name="discovery",
+        about="a row more, with a known label and a known number",
+        sample=_discovery,
+    ),
+    Mechanism(
+        name="discovery, lone label",
+        about="a row more, with a label that nobody else has",
+        sample=_lone_label,
+    ),
+    Mechanism(
+        name="discovery, lone label by unit",
+        about="a unit of 3 rows more, with a label that nobody else has",
+        sample=lambda bench: _lone_label(bench, k=3),
     ),
     Mechanism(name="one-way marginal", about="a row more", sample=_one_way),
     Mechanism(

@@ -13,7 +13,7 @@ leak seen*, an attack that is not sharp finds nothing, though without noise it d
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from fairveil.audit.bounds import (
@@ -74,6 +74,15 @@ class Bound:
             mu=mu_bound(counts),
             mu_most=mu_bound(best),
             estimate=mu_estimate(counts),
+        )
+
+    @classmethod
+    def of_epsilon(cls, counts: Counts, *, delta: float) -> Bound:
+        """The same of epsilon alone, where delta is not that of a Gaussian."""
+        return replace(
+            cls.nothing(),
+            epsilon=epsilon_bound(counts, delta=delta),
+            epsilon_most=epsilon_bound(counts.perfect, delta=delta),
         )
 
     @classmethod
