@@ -17,7 +17,7 @@ pytestmark = pytest.mark.statistical
 BY_NAME = {mechanism.name: mechanism for mechanism in MECHANISMS}
 DRAWS = 20_000
 SHARP = [name for name in BY_NAME if "lone" not in name]
-COUNTS = ["row count", "one-way marginal", "discovery"]
+COUNTS = ["row count", "one-way marginal", "one-way marginal, coarse", "discovery"]
 SUMS = ["VAE steps and refresh", "K-Means and moments", "Poisson-sampled steps"]
 
 

@@ -40,7 +40,8 @@ from fairveil.private.measure import Counter
 from fairveil.private.step import fresh_keys
 from fairveil.schema import Column, Schema
 
-_COUNT_RHO = 0.125  # mu .5: the least noise that counts may have
+_COUNT_RHO = 0.125  # mu .5, noise of about 2: the least that a formula prices
+_COARSE_RHO = 1.0  # mu 1.41: noise on so few integers that its tails are summed
 _SUM_RHO = 0.5  # mu 1
 _SHAPE = vae.VaeShape(
     blocks=Blocks(SIZES), hidden=TRAINING.hidden, latent=TRAINING.latent
@@ -146,6 +147,10 @@ def _discover(
 
 def _one_way(bench: Bench) -> Sample:
     return copies(bench, sizes=(bench.draws,), k=1, rho=_COUNT_RHO)
+
+
+def _one_way_coarse(bench: Bench) -> Sample:
+    return copies(bench, sizes=(bench.draws,), k=1, rho=_COARSE_RHO)
 
 
 def _two_way_by_unit(bench: Bench) -> Sample:
@@ -256,6 +261,11 @@ MECHANISMS: tuple[Mechanism, ...] = (
         sample=lambda bench: _lone_label(bench, k=3),
     ),
     Mechanism(name="one-way marginal", about="a row more", sample=_one_way),
+    Mechanism(
+        name="one-way marginal, coarse",
+        about="a row more, under noise of less than a row",
+        sample=_one_way_coarse,
+    ),
     Mechanism(
         name="two-way marginal by unit",
         about="a unit of 24 rows more, all in one cell",
