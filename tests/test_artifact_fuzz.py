@@ -135,7 +135,7 @@ def shared(fields):
     )
 
 
-def archive(*entries, before=b"", between=b"", after=b"", comment=b"", **end):
+def archive(*entries, before=b"", between=b"", last=b"", after=b"", comment=b"", **end):
     """A zip file of entries as they describe themselves."""
     body, places = before, []
     for fields in entries:
@@ -143,7 +143,7 @@ def archive(*entries, before=b"", between=b"", after=b"", comment=b"", **end):
         places.append(len(body) if fields["at"] is None else fields["at"])
         body += b"PK\3\4" + shared(local) + local["name"] + local["extra"]
         body += fields["data"] + between
-    directory = b""
+    body, directory = body + last, b""
     for fields, place in zip(entries, places, strict=True):
         directory += b"PK\1\2" + struct.pack("<H", 3 << 8 | 20) + shared(fields)
         directory += struct.pack(
@@ -217,6 +217,7 @@ ARCHIVES = {
     "a program before, hidden": lambda m: b"#!/bin/sh\n" + archive(*plain(m)),
     "something behind": lambda m: archive(*plain(m), after=b"\0"),
     "something between": lambda m: archive(*plain(m), between=b"\0" * 9),
+    "something before the directory": lambda m: archive(*plain(m), last=b"\0" * 9),
     "split": lambda m: archive(*plain(m), disk=1),
     "directory on another disk": lambda m: archive(*plain(m), first=1),
     "other number here": lambda m: archive(*plain(m), here=1),
@@ -519,12 +520,30 @@ MARKS = {
 }
 
 
-@pytest.mark.parametrize("change", MARKS.values(), ids=MARKS)
-def test_marks_that_disagree_and_amounts_without_sense(facts, members, path, change):
+REFUSED = {
+    "a private statement": "facts were copied",
+    "too many": "lists are too long",
+    "declared": "declared by others",
+    "a width": "settings are too large",
+    "steps": "settings are too large",
+    "a pool": "settings are too large",
+}
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_marks_that_disagree_and_amounts_without_sense(facts, members, path, name):
     other = copy.deepcopy(facts)
-    change(other)
+    MARKS[name](other)
     text = text_of(sealed(other, members[1]))
-    assert "digest" not in refuse(archive(*plain((text, members[1]))), path)
+    told = [text for start, text in REFUSED.items() if name.startswith(start)]
+    refused = refuse(archive(*plain((text, members[1]))), path)
+    assert (told or ["fairness statement is not"])[0] in refused
+
+
+def test_too_many_tensors_are_not_even_read(facts, path):
+    data = raw({f"t{i}": f64(0, 0, (0,)) for i in range(70_000)})
+    text = text_of(sealed(facts, data))
+    assert "too large" in refuse(archive(*plain((text, data))), path)
 
 
 TEXTS = {
