@@ -148,6 +148,7 @@ import resource, signal, sys, time
 from pathlib import Path
 from fairveil import _files
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job's may be ignored
 what, path = sys.argv[1], Path(sys.argv[2])
 if what == "limit":  # a real refusal by the system, such as a full disk gives
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

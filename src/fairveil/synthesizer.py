@@ -16,6 +16,7 @@ from typing import Any, Self
 import pandas as pd
 
 from fairveil import _check, artifact, config
+from fairveil._shield import guarded
 from fairveil._spending import opened
 from fairveil._wishes import (
     check_wishes,
@@ -127,6 +128,7 @@ class FairVeil:
             setattr(self, name, value)
         return self
 
+    @guarded
     def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803  (scikit-learn)
         """Spend the budget on a table and train everything on what was released.
 
