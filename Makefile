@@ -1,7 +1,8 @@
 # One command each; everything lives in .venv, nothing outside this folder is changed.
 #   make demo    a first synthetic table from an embedded real one (ARGS="--table actg175")
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
-#   make figures the figures of docs/figures.md: Adult, 3 seeds, some 10 CPU minutes
+#   make figures docs/figures.md and docs/discovery.md: Adult, 3 seeds, some 20 CPU minutes
+#   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -24,7 +25,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures lint lock clean
+.PHONY: help demo test figures audit lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +40,10 @@ test: lint
 figures: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/adult.py --page docs/figures.md $(ARGS)
+	$(BIN)/python benchmarks/discovery.py --page docs/discovery.md
+
+audit: $(VENV)/.run
+	$(BIN)/fairveil audit --page docs/audit.md $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
