@@ -171,9 +171,7 @@ def model_of(**changes):
     return FairVeil(**facts)
 
 
-# The guard has to stand before ``FairVeil.fit`` (see the last test of this file).
-GUARDED = hasattr(FairVeil.fit, "__wrapped__")
-fit = FairVeil.fit if GUARDED else guarded(FairVeil.fit)
+fit = FairVeil.fit
 
 
 def betrays(text, *, count=True):
@@ -1017,11 +1015,3 @@ def test_nothing_goes_to_the_network_and_no_file_is_left_behind(tmp_path):
     away, left = done.stdout.splitlines()[-2:]
     assert away == "[]"
     assert left == str(["m.fairveil", "s.json", "t.csv", "x.csv", "y.csv"])
-
-
-# --- the guard ---------------------------------------------------------------------
-
-
-@pytest.mark.xfail(not GUARDED, reason="FairVeil.fit has no guard yet", strict=True)
-def test_the_product_itself_is_guarded():
-    assert hasattr(FairVeil.fit, "__wrapped__")
