@@ -22,7 +22,7 @@ def control():
     return canaries.control(CANARIES, 1)
 
 
-def audit(epsilon=1.0):
+def audit(epsilon=1.0):  # 400 canaries can refute no larger one
     return audit_canaries(epsilon, canaries=CANARIES, seed=2, control=control())
 
 
@@ -81,6 +81,11 @@ def test_the_surest_guesses_are_counted():
     assert [game.correct(k) for k in (1, 2, 3, 4)] == [1, 1, 2, 2]
 
 
+def test_more_coins_are_guessed_where_more_is_to_be_refuted():
+    counts = [canaries.guesses_for_mu(3_000, mu) for mu in (0.1, 0.27, 0.93, 5.0)]
+    assert counts == [150, 150, 600, 1_200]
+
+
 def test_each_canary_owns_its_numbers():
     m = 5
     hist = np.arange(m + 1)
@@ -105,8 +110,8 @@ def test_scores_are_log_likelihood_ratios():
 
 
 def test_real_coins_and_noise_by_default():
-    games = [play(math.inf, canaries=100, seed=None) for _ in range(2)]
+    games = [play(math.inf, canaries=CANARIES, seed=None) for _ in range(2)]
     assert (games[0].joined != games[1].joined).any()
-    seeded = [play(math.inf, canaries=100, seed=4) for _ in range(2)]
+    seeded = [play(math.inf, canaries=CANARIES, seed=4) for _ in range(2)]
     assert np.array_equal(seeded[0].joined, seeded[1].joined)
     assert np.array_equal(seeded[0].scores, seeded[1].scores)

@@ -89,13 +89,12 @@ def test_rows_that_count_twice(monkeypatch):
 
 
 @pytest.mark.usefixtures("_recompiled")
-@pytest.mark.parametrize(("factor", "verdict"), [(2.0, "leak"), (0.5, "waste")])
-def test_gradients_clipped_to_another_norm(monkeypatch, factor, verdict):
+def test_gradients_clipped_to_another_norm(monkeypatch):
     def clipped(*args, l2_clip_norm):
-        return layers_module.ghost_clip(*args, l2_clip_norm=factor * l2_clip_norm)
+        return layers_module.ghost_clip(*args, l2_clip_norm=2 * l2_clip_norm)
 
     monkeypatch.setattr(fit_vae, "ghost_clip", clipped)
-    assert audit("VAE steps and refresh").verdict == verdict
+    assert audit("VAE steps and refresh").verdict == "leak"
 
 
 @pytest.mark.usefixtures("_recompiled")

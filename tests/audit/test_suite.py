@@ -13,7 +13,7 @@ from fairveil.audit.suite import QUICK_STAGES, STAGES, Plan, plan_of
 from fairveil.errors import ConfigError
 from fairveil.private import step
 
-TINY = Plan(draws=2_000, runs=20, canaries=100, epsilons=(1.0,))
+TINY = Plan(draws=2_000, runs=20, canaries=400, epsilons=(1.0,))
 
 
 @pytest.fixture

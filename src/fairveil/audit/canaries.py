@@ -44,8 +44,10 @@ from fairveil.schema import Column, Schema
 from fairveil.seeds import Seeds
 
 _BACKGROUND = 1_000  # rows that are always there
-# shares of the canaries that are guessed: fixed before the run
-_GUESSED_FOR_EPSILON, _GUESSED_FOR_MU = 0.25, 0.05
+# shares of the canaries that are guessed: they depend on public figures only
+_GUESSED_FOR_EPSILON = 0.25
+_GUESSED_FOR_MU = (0.05, 0.1, 0.2, 0.4)  # the first that can prove enough
+_ENOUGH = 1.25  # times the stated mu
 _SETTINGS = config.Fit(
     vae=config.VaeTraining(hidden=(4,), latent=2, steps=2),
     clustering=config.Clustering(clusters=2, lloyd_steps=1),
@@ -126,9 +128,10 @@ def audit_canaries(
         control: a run without noise.
     """
     faults: tuple[str, ...] = ()
-    game = None
+    game, mu = None, 0.0
     try:
         game = play(epsilon, canaries=canaries, seed=seed)
+        mu = game.mu
     except LostError as error:
         faults = (str(error),)
     said = () if game is None else (_told(game),)
@@ -144,9 +147,9 @@ def audit_canaries(
             runs=canaries,
             epsilon=epsilon,
             delta=DELTA,
-            mu=0.0 if game is None else game.mu,
-            bound=Bound.nothing() if game is None else bound(game),
-            control=None if control is None else bound(control),
+            mu=mu,
+            bound=Bound.nothing() if game is None else bound(game, mu),
+            control=None if control is None else bound(control, mu),
             faults=faults,
             remarks=said if bound is _independent else (),
         )
@@ -159,20 +162,33 @@ def _told(game: Game) -> str:
     return f"A canary's own numbers carry {share:.0%} of the stated mu."
 
 
-def _dependent(game: Game) -> Bound:
+def _dependent(game: Game, mu: float) -> Bound:
     m = len(game.joined)
-    few, fewer = (
-        max(1, int(share * m)) for share in (_GUESSED_FOR_EPSILON, _GUESSED_FOR_MU)
-    )
+    k, surest = int(_GUESSED_FOR_EPSILON * m), guesses_for_mu(m, mu)
     return Bound(
-        epsilon=one_run.epsilon_bound(game.correct(few), few, m, delta=DELTA),
-        epsilon_most=one_run.epsilon_bound(few, few, m, delta=DELTA),
-        mu=one_run.mu_bound(game.correct(fewer), fewer, m),
-        mu_most=one_run.mu_bound(fewer, fewer, m),
+        epsilon=one_run.epsilon_bound(game.correct(k), k, m, delta=DELTA),
+        epsilon_most=one_run.epsilon_bound(k, k, m, delta=DELTA),
+        mu=one_run.mu_bound(game.correct(surest), surest, m),
+        mu_most=one_run.mu_bound(surest, surest, m),
     )
 
 
-def _independent(game: Game) -> Bound:
+def guesses_for_mu(canaries: int, mu: float) -> int:
+    """How many coins to guess: few are guessed best, but more can prove more.
+
+    Args:
+        canaries: coins thrown, at least 20.
+        mu: what is stated, and to be refuted.
+    """
+    counts = [int(share * canaries) for share in _GUESSED_FOR_MU]
+    for k in counts:
+        if one_run.mu_bound(k, k, canaries) > _ENOUGH * mu:
+            return k
+    return counts[-1]
+
+
+def _independent(game: Game, mu: float) -> Bound:
+    del mu
     guessed = game.scores > 0
     counts = Counts(
         hits=int((guessed & game.joined).sum()),
