@@ -29,7 +29,7 @@ def test_all_errors_are_one_family():
     assert issubclass(errors.NotFittedError, AttributeError)
 
 
-NOT_NUMBERS = [math.nan, "1", None, True, 1j, [1]]
+NOT_NUMBERS = [math.nan, "1", None, True, 1j, [1], 10**400]
 
 
 @pytest.mark.parametrize("bad", [0, -1, -math.inf, *NOT_NUMBERS])

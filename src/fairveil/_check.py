@@ -84,5 +84,9 @@ def distinct(**values: Sequence[str]) -> None:
 
 def _number(name: str, value: float) -> None:
     ok = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not ok or math.isnan(value):
+    try:
+        ok = ok and not math.isnan(value)
+    except OverflowError:  # an integer beyond all floats
+        raise ConfigError(problem(f"{name} is too large a number")) from None
+    if not ok:
         raise ConfigError(problem(f"{name} must be a number", got=value))

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fairveil import _files
 from fairveil._infer import column_facts
+from fairveil._shield import guarded
 from fairveil.errors import SchemaError, problem
 
 FORMAT = "fairveil-schema"
@@ -254,6 +255,7 @@ class Schema(BaseModel):
         return cls.from_dict(data)
 
     @classmethod
+    @guarded
     def infer(cls, frame: Any, *, declare_public: bool = False) -> Schema:
         """Copy the facts of a table.
 

@@ -73,6 +73,24 @@ def test_gzip_and_byte_order_mark(tmp_path):
     assert read_table(packed).to_dict("list") == {"a": ["1"], "b": ["2"]}
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["39,State-gov,77516,Bachelors,13", "75.0,0,582,1,20", "-1.5,f,m,x", "3,1,2"],
+)
+def test_a_row_in_the_place_of_the_header_is_not_taken_for_names(tmp_path, line):
+    """Names are public, so the first person's record would be published."""
+    (tmp_path / "t.csv").write_text(f"{line}\n")
+    with pytest.raises(TableError, match="looks like a row") as caught:
+        read_table(tmp_path / "t.csv")
+    assert line not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["0,1,2,3", "name,2019,2020", "a,b,c,d,7", "x1,x2"])
+def test_names_with_numbers_are_names(tmp_path, line):
+    (tmp_path / "t.csv").write_text(f"{line}\n")
+    assert list(read_table(tmp_path / "t.csv").columns) == line.split(",")
+
+
 def test_header_only_is_a_table_of_no_rows(tmp_path):
     frame = read_table(written(tmp_path, "a,b\n"))
     assert list(frame.columns) == ["a", "b"]

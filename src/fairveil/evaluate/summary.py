@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fairveil._shield import guarded
 from fairveil.evaluate._tables import FEWEST, coded, column, door, paired, require
 from fairveil.evaluate.fairness import (
     cluster_information,
@@ -26,6 +27,7 @@ WARNING = (
 )
 
 
+@guarded
 def report(
     real_train: Any,
     real_test: Any,

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import os
+import re
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,6 +30,7 @@ from fairveil.errors import ConfigError, TableError, UnsupportedError, problem
 T = TypeVar("T")
 
 _CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet",)
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
 _ENCODING = "utf-8-sig"  # with or without a byte order mark
 _GZIP = {"method": "gzip", "mtime": 1}  # equal tables give equal files
 
@@ -259,6 +262,23 @@ def _check_header(file: Path) -> None:
                 try_="a first line with one name for each column",
             )
         )
+    if _like_a_row(names):  # not said why: this line may hold real values
+        raise TableError(
+            problem(
+                "the file's first line looks like a row, not like column names, which "
+                "are public",
+                got=str(file),
+                try_="a first line with the column names",
+            )
+        )
+
+
+def _like_a_row(names: list[str]) -> bool:
+    """Whether a quarter of the names are numbers, other than 0, 1, 2 or years."""
+    numbers = [float(name) for name in names if _NUMBER.fullmatch(name.strip())]
+    rising = all(a < b for a, b in itertools.pairwise(numbers))
+    whole = all(number.is_integer() for number in numbers)
+    return len(numbers) * 4 >= len(names) and bool(numbers) and not (rising and whole)
 
 
 def _header(file: Path) -> list[str]:
