@@ -127,12 +127,13 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
     bound, due = finding.bound, finding.due
     found = down(bound.mu) if bound.estimate is None else f"{bound.estimate.value:.2f}"
+    told = bound.mu_most > 0  # else the attack was on epsilon alone
     return (
         finding.name,
         up(finding.epsilon),
         down(finding.proven),
         down(finding.provable),
-        f"{found}/{up(due)}",
+        f"{found}/{up(due)}" if told else "-",
     )
 
 

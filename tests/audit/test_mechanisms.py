@@ -52,6 +52,11 @@ def scale_noise(monkeypatch, factor):
         monkeypatch.setattr(NoiseSource, kind, scaled)
 
 
+def _two(found):
+    """The remark's two shares: seen, and paid for."""
+    return found.remarks[0].split(";")
+
+
 @pytest.mark.parametrize("name", list(BY_NAME))
 def test_the_mechanism_as_it_is(name):
     found = audit(name)
@@ -60,6 +65,9 @@ def test_the_mechanism_as_it_is(name):
     assert found.verdict == ("pass" if name in SHARP else "no leak seen")
     if name in SHARP:
         assert found.bound.mu > 0.75 * found.expected  # no weak audit
+    else:
+        shown, paid = (float(x.split("%")[0].split()[-1]) for x in _two(found))
+        assert 0.4 * paid < shown <= paid
 
 
 def test_the_list_names_each_mechanism_once():

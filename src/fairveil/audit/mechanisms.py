@@ -101,13 +101,11 @@ class Mechanism:
         name: in the report.
         about: the neighbours, in words.
         sample: draws the releases.
-        remarks: what a reader should know.
     """
 
     name: str
     about: str
     sample: Callable[[Bench], Sample]
-    remarks: tuple[str, ...] = ()
 
 
 def audit_mechanism(mechanism: Mechanism, *, draws: int, seed: int | None) -> Finding:
@@ -152,8 +150,13 @@ def _finding(
         control=control,
         expected=None if slack else expected,
         faults=faults,
-        remarks=mechanism.remarks,
+        remarks=() if sample is None or not slack else (_shown(sample),),
     )
+
+
+def _shown(sample: Sample) -> str:
+    found = float(sample.inside.mean())
+    return f"The unit was seen in {found:.1%} of the draws; {sample.slack:.1%} is paid."
 
 
 def _bound(sample: Sample, slack: float) -> Bound:

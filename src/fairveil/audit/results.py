@@ -231,7 +231,7 @@ class AuditReport:
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
-    bound, found, control = finding.bound, finding.bound.estimate, finding.control
+    bound, control = finding.bound, finding.control
     return (
         finding.name,
         f"{finding.runs:,}",
@@ -240,15 +240,20 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         f">= {down(gaussian_epsilon(bound.mu, finding.delta))}",
         f"{down(bound.epsilon_most)}, mu {down(bound.mu_most)}",
         up(finding.mu),
-        f">= {down(bound.mu)}"
-        if found is None
-        else f"{found.value:.2f} ({down(found.low)} to {up(found.high)})",
+        _found(bound),
         "not run"
         if control is None
         else f">= {down(control.epsilon)}, mu >= {down(control.mu)}: "
         + ("screams" if finding.screams else "SILENT"),
         finding.verdict if finding.verdict in GOOD else finding.verdict.upper(),
     )
+
+
+def _found(bound: Bound) -> str:
+    if bound.estimate is None:
+        return f">= {down(bound.mu)}" if bound.mu_most else "-"
+    found = bound.estimate
+    return f"{found.value:.2f} ({down(found.low)} to {up(found.high)})"
 
 
 def up(value: float) -> str:
