@@ -69,7 +69,7 @@ def test_a_good_audit(command):
     assert result.exit_code == 0
     assert given == {"quick": False, "epsilon": None, "runs": None, "seed": None}
     line = next(x for x in result.stdout.splitlines() if x.startswith("row count"))
-    assert line.split()[2:] == ["2.00", "1.77", "42.83", "0.49/0.50", "pass"]
+    assert line.split()[2:] == ["2.00", "1.77", "8.00", "0.49/0.50", "pass"]
     assert "row count: a remark" in result.stdout
     assert "every control screamed" in result.stdout
     assert all(len(x) <= 88 for x in result.stdout.splitlines())

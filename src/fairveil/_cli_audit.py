@@ -23,8 +23,8 @@ _HEADS = ("audit", "states", "proven", "at most", "mu found/due")
 _STATES = (
     "States: the epsilon that the ledger charges, at delta 1e-5. Proven: what the "
     "attack shows it to be at least, at 99.9 % confidence, if the privacy curve is the "
-    "Gaussian one that is stated (the JSON has bounds without that). At most: what as "
-    "many runs could have shown, had every guess been right."
+    "Gaussian one that is stated. At most: what as many runs could have shown whatever "
+    "the curve, had every guess been right (page and JSON have both kinds of both)."
 )
 _VERDICTS = (
     "A pass is held from both sides: more mu than is due is a leak, less than 80 % of "
@@ -132,7 +132,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         finding.name,
         up(finding.epsilon),
         down(finding.proven),
-        down(finding.provable),
+        down(bound.epsilon_most),
         f"{found}/{up(due)}" if told else "-",
     )
 

@@ -21,7 +21,7 @@ from fairveil.privacy.noise import NoiseSource
 from fairveil.private import fit_vae, measure, step
 
 pytestmark = pytest.mark.statistical
-RUNS = 28  # half of them can prove .3
+RUNS = 28  # 18 of them are judged: they can prove .7
 EPSILON = 0.2
 
 
@@ -205,7 +205,7 @@ def test_steps_without_noise_are_a_fault_of_the_redrawn_fit(monkeypatch):
 
 
 def test_an_audit_without_its_control_is_too_weak():
-    fits = worst_case.fit_pairs(EPSILON, runs=5, seed=2)
+    fits = worst_case.fit_pairs(EPSILON, runs=12, seed=2)
     assert worst_case.judge("rows", fits, None).verdict == "too weak to tell"
     few = worst_case.fit_pairs(math.inf, runs=5, seed=2)
     weak = worst_case.judge("transcript", dataclasses.replace(fits, epsilon=9.0), few)

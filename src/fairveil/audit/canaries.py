@@ -134,7 +134,7 @@ def audit_canaries(
         mu = game.mu
     except LostError as error:
         faults = (str(error),)
-    said = () if game is None else (_told(game),)
+    said = () if game is None else (_told(game, epsilon),)
     kinds = (
         ("one run, any dependence", "guesses right, however coins hang together"),
         ("one run, independent noise", "guesses right, noise of numbers independent"),
@@ -157,9 +157,12 @@ def audit_canaries(
     )
 
 
-def _told(game: Game) -> str:
+def _told(game: Game, epsilon: float) -> str:
     share = game.owned / game.mu
-    return f"A canary's own numbers carry {share:.0%} of the stated mu."
+    return (
+        f"At epsilon {epsilon:g} a canary's own numbers carry {share:.0%} of the "
+        "stated mu."
+    )
 
 
 def _dependent(game: Game, mu: float) -> Bound:

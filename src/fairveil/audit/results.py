@@ -153,15 +153,9 @@ class Finding:
         """Epsilon that was proven, if the curve is the Gaussian one that is stated."""
         return max(self.bound.epsilon, gaussian_epsilon(self.bound.mu, self.delta))
 
-    @property
-    def provable(self) -> float:
-        """The same, had every guess been right."""
-        by_mu = gaussian_epsilon(self.bound.mu_most, self.delta)
-        return max(self.bound.epsilon_most, by_mu)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; infinity as the text ``inf``."""
-        told = ("screams", "verdict", "proven", "provable")
+        told = ("screams", "verdict", "proven")
         return _plain({**asdict(self), **{name: getattr(self, name) for name in told}})
 
     def _beats(self, bound: Bound) -> bool:

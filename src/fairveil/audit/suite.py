@@ -39,7 +39,7 @@ class Plan:
     """
 
     draws: int = 100_000
-    runs: int = 500
+    runs: int = 600  # so that an attack can prove 4, of which a quarter is learnt on
     canaries: int = 3_000
     epsilons: tuple[float, ...] = EPSILONS
 

@@ -8,7 +8,7 @@ sizes. The attackers know both tables, all settings and the code:
 - *transcript* sees every noisy number as it is released and thresholds the likelihood
   ratio at 1: no attacker on the noisy numbers does better, and nothing is tuned;
 - *model* sees what a model file holds (row count, marginals, networks, mixture) and
-  learns a score on half the runs: he finds what bypasses the noise source;
+  learns a score on a quarter of the runs: he finds what bypasses the noise source;
 - *rows* sees sampled rows alone, and learns as well.
 
 ``redrawn`` takes one fit of the pair and draws its noise again and again under that one
@@ -63,6 +63,7 @@ _SETTINGS = config.Fit(
 )
 _RELEASED_ROWS = 256
 _CONTROL_DRAWS = 2_000
+_LEAST_LEARNT = 10  # runs of each table that a learnt score may look at
 _ROUNDING = 1e-6  # of mu: what float32 sums may add
 ATTACKERS = ("transcript", "model", "rows")
 _ABOUT = {
@@ -215,7 +216,7 @@ def _bound(attacker: str, runs: Runs) -> Bound:
     if attacker == "transcript":
         counts = judged(outside[:, 0], inside[:, 0], 0.0)
     else:
-        learn = min(len(outside), len(inside)) // 2
+        learn = max(_LEAST_LEARNT, min(len(outside), len(inside)) // 4)
         counts = tuned(*fisher(outside, inside, learn), learn=learn)
     return Bound.of(counts, delta=DELTA)
 
