@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from fairveil._trim import empty_codes, measured_bounds, occupied, trimmed, without
+from fairveil._trim import (
+    empty_codes,
+    measured_bounds,
+    occupied,
+    seen_ends,
+    trimmed,
+    without,
+)
 from fairveil.bins import public_grid
 from fairveil.codec import Codec
 from fairveil.schema import Column, Schema
@@ -41,6 +48,29 @@ def test_sharp_ends_are_found(first, last, mass):
     assert (low == first).mean() > 0.4
     assert (high == last).mean() > 0.4
     assert ((low > first - 10) & (high < last + 10)).mean() > 0.85
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "decimals", "begins", "ends"),
+    [
+        (0.0, 16383.0, 0, 0.0, 8192.0),  # zeros, and gains spread over many cells
+        (16.0, 127.0, 0, 31.0, 64.0),
+        (0.0, 1.0, 0, 0.0, 1.0),
+        (-127.0, 31.0, 0, -64.0, 16.0),
+        (-127.0, -16.0, 0, -64.0, -31.0),
+        (0.25, 15.99, 2, 0.49, 8.0),
+        (-8.0, 16.0, None, -4.0, 8.0),
+        (0.0, 0.0, 0, 0.0, 0.0),
+    ],
+)
+def test_the_outermost_powers_of_two_that_were_seen_are_never_cut(
+    lower, upper, decimals, begins, ends
+):
+    found = column(lower=lower, upper=upper, decimals=decimals, dtype="float64")
+    grid = public_grid(found)
+    first, last = seen_ends(found, grid)
+    assert grid.lows[first] <= begins <= grid.highs[first]
+    assert grid.lows[last] <= ends <= grid.highs[last]
 
 
 @pytest.mark.statistical

@@ -45,8 +45,9 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
             kwargs["progress"] = _noted(kwargs["progress"], own)
         try:
             return function(*args, **kwargs)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (all kinds)
+        except BaseException as error:  # noqa: BLE001  (all kinds)
             told = _told(error, own)
+        own.clear()
         del args, kwargs  # a frame on a traceback keeps its variables
         # outside the handler, so that the error has no context
         raise told
@@ -79,6 +80,10 @@ def _told(error: BaseException, own: list[BaseException]) -> BaseException:
     for kind in (KeyboardInterrupt, MemoryError):
         if isinstance(error, kind):
             return kind()
+    if not isinstance(error, Exception):  # somebody leaves, or cancels
+        traceback.clear_frames(error.__traceback__)
+        error.__cause__ = error.__context__ = None
+        return error
     what = f"fairveil failed ({type(error).__name__}), a fault of ours; the text is "
     return UnforeseenError(
         problem(

@@ -9,6 +9,7 @@ Facts that somebody declared are left alone.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -38,6 +39,33 @@ def occupied(noisy: Floats, noise_stddev: float) -> tuple[int, int]:
     middle = int(np.argmax(noisy))
     first = middle - _reach(noisy[middle::-1], noise_stddev)
     return first, middle + _reach(noisy[middle:], noise_stddev)
+
+
+def seen_ends(column: Column, grid: Bins) -> tuple[int, int]:
+    """Last cell at which a grid may begin and first at which it may end.
+
+    Discovery saw something in the outermost powers of two of the range. Spread over
+    many cells it may drown in their noise, but it is there: neither power is cut away.
+    """
+    step = 0.0 if column.decimals is None else 10.0**-column.decimals
+    lower, upper = column.ends()
+    first = _outer(-lower, step) if lower < 0 else _inner(lower, step)
+    last = _outer(upper, step) if upper > 0 else _inner(-upper, step)
+    ends = np.array([-first if lower < 0 else first, last if upper > 0 else -last])
+    begin, end = grid.assign(ends).tolist()
+    return int(begin), int(end)
+
+
+def _outer(size: float, step: float) -> float:
+    """The power of two at which the outermost one of a range up to ``size`` begins."""
+    return 2.0 ** (math.ceil(math.log2(size + step)) - 1)
+
+
+def _inner(size: float, step: float) -> float:
+    """The last value of the innermost power of two of a range from ``size`` on."""
+    if size == 0:
+        return 0.0
+    return 2.0 ** (math.floor(math.log2(size)) + 1) - step
 
 
 def measured_bounds(column: Column) -> bool:

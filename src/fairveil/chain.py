@@ -20,6 +20,7 @@ from fairveil._trim import (
     empty_codes,
     measured_bounds,
     occupied,
+    seen_ends,
     trimmed,
     without,
 )
@@ -172,6 +173,8 @@ def _binned(
     column = codec.column
     if measured_bounds(column):
         first, last = occupied(noisy, noise)
+        begin, end = seen_ends(column, grid)
+        first, last = min(first, begin), max(last, end)
         column, grid = trimmed(column, grid, first, last)
     counts = noisy[first : last + 1]
     bins, label = merge(

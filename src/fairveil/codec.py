@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -195,6 +195,19 @@ class Codec:
             return ColumnCodec(codec.column, found.bins, found)
 
         return Codec(tuple(measured(c) for c in self.columns), self.declared_by)
+
+    def unprotected(self) -> Codec:
+        """The same, where what was measured counts as copied: its noise repeats."""
+
+        def marked(codec: ColumnCodec) -> ColumnCodec:
+            marks = {
+                fact: "from-data" if mark == "dp" else mark
+                for fact, mark in codec.column.provenance.items()
+            }
+            column = codec.column.model_copy(update={"provenance": marks})
+            return replace(codec, column=column)
+
+        return Codec(tuple(marked(c) for c in self.columns), self.declared_by)
 
     @property
     def names(self) -> tuple[str, ...]:

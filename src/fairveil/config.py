@@ -275,10 +275,12 @@ def reserved_delta(delta: float, *, discovering: bool) -> float:
 
     Args:
         delta: target of the whole fit.
-        discovering: whether categories will be looked for.
+        discovering: whether categories will be looked for, or a ledger file keeps that
+            part of its cap in any case.
     """
     share = SUBSAMPLING_DELTA
-    return delta * (share + (Discovery().delta_share if discovering else 0.0))
+    share += Discovery().delta_share if discovering else 0.0
+    return delta * round(share, 12)  # the very number that ledger files keep
 
 
 def preset(name: str | None) -> Fit:

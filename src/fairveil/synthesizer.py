@@ -56,7 +56,9 @@ class FairVeil:
             copied from the data included; None: exactly where there is no schema;
             False: never, what is missing is refused.
         discovery_share: part of the budget for that, above 0 and at most .5.
-        public_dtypes: the caller states that the frame's dtypes are public.
+        public_dtypes: the caller states that the frame's dtypes are public: chosen
+            without looking at the rows. NumPy's own integers and booleans say that no
+            value is missing, so they are public only where that is.
         unit: column whose equal values belong to one person; not synthesised.
         max_rows_per_unit: rows used of each unit at most.
         ledger: a ledger file over several fits of one data set (``fairveil ledger
@@ -164,7 +166,9 @@ class FairVeil:
         with opened(
             epsilon=self.epsilon,
             delta=self.delta,
-            reserved_delta=config.reserved_delta(self.delta, discovering=discovering),
+            reserved_delta=config.reserved_delta(
+                self.delta, discovering=discovering or self.ledger is not None
+            ),
             unit=self.unit or "row",
             path=self.ledger,
             seeded=seeded is not None,
@@ -182,6 +186,8 @@ class FairVeil:
                 max_rows_per_unit=self.max_rows_per_unit,
                 progress=progress,
             )
+        if seeded is not None:  # what was found under repeatable noise stays marked
+            bundle = dataclasses.replace(bundle, codec=bundle.codec.unprotected())
         statement = budget.ledger.statement(
             insecure_noise=seeded is not None,
             unit=self.unit or "row",

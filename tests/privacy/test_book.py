@@ -25,6 +25,7 @@ from book_tools import (
 )
 from hypothesis import given, settings, strategies as st
 
+from fairveil.config import reserved_delta
 from fairveil.errors import BudgetError, ConfigError
 from fairveil.privacy import (
     _book_file as file,
@@ -81,10 +82,11 @@ def test_a_fit_from_beginning_to_end(book, path):
 
 
 def test_one_fit_may_use_the_whole_cap(path):
-    plan = Ledger(epsilon=1.0, delta=1e-5, reserved_delta=1e-6)
+    kept = reserved_delta(1e-5, discovering=True)
+    plan = Ledger(epsilon=1.0, delta=1e-5, reserved_delta=kept)
     book = Book.create(path, name="n", epsilon=1.0, delta=1e-5)
-    entry = begin(book, plan.rho_cap, delta=1e-6)
-    ledger = Ledger(epsilon=1.0, delta=1e-5, reserved_delta=1e-6, journal=entry)
+    entry = begin(book, plan.rho_cap, delta=kept)
+    ledger = Ledger(epsilon=1.0, delta=1e-5, reserved_delta=kept, journal=entry)
     ledger.spend(gaussian(ledger.share(1.0)))
     while ledger.remaining_rho > 1e-18:
         ledger.spend(gaussian(ledger.remaining_rho * (1 - 1e-9)))
@@ -131,12 +133,22 @@ def test_what_is_said_to_be_left_can_be_had_and_hardly_more(book, spent):
 
 
 def test_deltas_spent_beside_rho_count(book):
-    with begin(book, 1e-3, delta=0.99 * DELTA) as entry:
-        entry.record(threshold(0.9 * DELTA, 5e-4))
-    assert book.totals().spent.delta > 0.1 * DELTA
-    with pytest.raises(BudgetError):
-        begin(book, 1e-3, delta=0.95 * DELTA)
+    with begin(book, 1e-3, delta=0.1 * DELTA) as entry:
+        entry.record(threshold(0.09 * DELTA, 5e-4))
+    assert book.totals().spent.delta > 0.01 * DELTA
+    with pytest.raises(BudgetError, match="events that spend delta themselves"):
+        begin(book, 1e-3, delta=0.105 * DELTA)
     assert verify(book.path).ok
+
+
+def test_rho_cannot_be_traded_for_delta_after_answers_were_seen(book):
+    """Two limits: with one region of pairs the total delta could be twice the cap's."""
+    with begin(book, 0.7 * CAP_RHO) as entry:
+        entry.record(gaussian(0.7 * CAP_RHO * (1 - 1e-9)))
+    assert begin(book, 0.29 * CAP_RHO).close() is None  # one way to go on
+    for share in (0.12, 0.5, 0.9):  # the other, however little rho it takes
+        with pytest.raises(BudgetError):
+            begin(book, 1e-12, delta=share * DELTA)
 
 
 def test_a_running_fit_holds_all_that_it_reserved(book):
@@ -564,7 +576,7 @@ def test_a_full_ledger_passes_both_accountants(book):
                 entry.record(gaussian(0.0199 * CAP_RHO))
     report = verify(book.path)
     assert report.ok
-    assert report.second_epsilon > 1.98
+    assert report.second_epsilon > 1.96
 
 
 def test_the_place_beside_a_table():

@@ -159,10 +159,27 @@ class History:
         return replace(self, fits=(*self.fits[:place], fit, *self.fits[place + 1 :]))
 
 
+_ROUNDING = 1e-9
+SLACK_SHARE = 0.11  # of a cap's delta, for events that spend delta beside their rho
+
+
 def within(cap: Cap, charge: Charge) -> bool:
-    """Whether the cost is (epsilon, delta)-private for the cap's epsilon and delta."""
-    delta = gdp.rho_to_delta(charge.rho, cap.epsilon)
-    return math.fsum([delta, charge.delta, -cap.delta]) <= 0
+    """Whether rho and delta each stay within their own limit; see ``limits``."""
+    most = limits(cap)
+    return charge.rho <= most.rho and charge.delta <= most.delta
+
+
+def limits(cap: Cap) -> Charge:
+    """What a cap allows: most rho, and most delta beside it.
+
+    Two fixed limits, not one region of pairs: if rho could be traded for delta after
+    answers were seen, the total delta could reach twice the cap's.
+    """
+    slack = cap.delta * SLACK_SHARE
+    conversion = math.nextafter(cap.delta - slack, 0.0)
+    rho = gdp.calibrate_rho(cap.epsilon, conversion)
+    # what rounding up adds to sums is paid by the 1e-5 of rho that calibration keeps
+    return Charge(rho * (1.0 + _ROUNDING), slack * (1.0 + _ROUNDING))
 
 
 def epsilon_of(charge: Charge, delta: float) -> float:

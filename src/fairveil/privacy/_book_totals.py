@@ -19,6 +19,7 @@ from fairveil.privacy._book_history import (
     Charge,
     History,
     epsilon_of,
+    limits,
     within,
 )
 
@@ -105,6 +106,17 @@ def check_room(history: History, reserved: Charge, target_delta: float) -> None:
         return
     left = _left(history, target_delta, reserved.delta)
     waiting = ", or wait until running fits end" if history.open_fits else ""
+    most = limits(cap)
+    if together.delta > most.delta:
+        raise BudgetError(
+            problem(
+                f"the ledger {history.name!r} has no room for this fit: of the cap's "
+                f"delta, {most.delta:.3g} is kept for events that spend delta "
+                f"themselves, and {together.delta:.3g} would be reserved",
+                try_=f"a smaller delta for each fit than the cap's {cap.delta:g}"
+                f"{waiting}",
+            )
+        )
     epsilon = rounded(epsilon_of(together, cap.delta))
     raise BudgetError(
         problem(
@@ -124,10 +136,9 @@ def rounded(value: float, *, up: bool = True) -> str:
 
 def _left(history: History, target_delta: float, reserved_delta: float) -> float:
     """Most epsilon of one further fit, rounded down."""
-    cap, charge = history.cap, history.charge()
-    conversion = cap.delta - charge.delta - reserved_delta
+    most, charge = limits(history.cap), history.charge()
     own = target_delta - reserved_delta
-    if conversion <= 0 or own <= 0:
+    if charge.delta + reserved_delta > most.delta or own <= 0:
         return 0.0
-    rho = gdp.calibrate_rho(cap.epsilon, conversion) - charge.rho
+    rho = most.rho - charge.rho
     return gdp.rho_to_epsilon(rho, own) * (1.0 - _ROOM) if rho > 0 else 0.0

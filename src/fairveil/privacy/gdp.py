@@ -232,9 +232,10 @@ def threshold_delta(threshold: float, noise_stddev: float, *, rows: int) -> floa
 
     A unit has at most ``rows`` rows and each lies in one cell. With counts c of cells
     that nobody else has, the chance is at most the sum of the tails beyond
-    ``threshold - c``; as tails are convex there, it is largest with one heavy cell and
-    the rest at 1. The tail P(X >= m) of the discrete Gaussian is at most that of the
-    Gaussian beyond m - 1 (Canonne, Kamath and Steinke 2020, Proposition 25).
+    ``threshold - c``. As tails are convex there, so is the sum along the way from all
+    rows in one cell to each row in its own, and it is largest at an end. The tail
+    P(X >= m) of the discrete Gaussian is at most that of the Gaussian beyond m - 1
+    (Canonne, Kamath and Steinke 2020, Proposition 25).
 
     Args:
         threshold: a cell is shown where its noisy count is above.
@@ -251,8 +252,7 @@ def threshold_delta(threshold: float, noise_stddev: float, *, rows: int) -> floa
         beyond = math.floor(threshold - count)  # shown from beyond + 1 on
         return math.exp(float(log_ndtr(-beyond / noise_stddev)) * (1.0 - _SLACK))
 
-    lone = tail(1)
-    worst = max((m - 1) * lone + tail(rows - m + 1) for m in range(1, rows + 1))
+    worst = max(tail(rows), rows * tail(1))
     return min(1.0, worst * (1.0 + 1e-12))
 
 

@@ -30,6 +30,7 @@ ACCOUNTANT = "gaussian-cover 1"  # its number changes when a price does
 INFINITE = "epsilon is infinite"
 INSECURE = "insecure_noise_seed was set"
 
+NEIGHBOURS = "add or remove one unit"
 DEFAULT_ASSUMPTIONS = (
     "central model: whoever runs the fit sees the table, and the output is protected",
     "the adversary sees neither the noise source nor timings",
@@ -97,7 +98,7 @@ class Statement:
     events: tuple[ev.Event, ...]
     unit: str = "row"
     max_rows_per_unit: int = 1
-    neighbours: str = "add or remove one unit"
+    neighbours: str = NEIGHBOURS
     assumptions: tuple[str, ...] = DEFAULT_ASSUMPTIONS
     provenance: Mapping[str, Any] = field(default_factory=dict)
     fairness: Mapping[str, Any] = field(default_factory=dict)
@@ -131,9 +132,10 @@ class Statement:
         for name in ("provenance", "fairness", "ledger"):
             if not isinstance(getattr(self, name), Mapping):
                 raise ConfigError(problem(f"the statement's {name} must be a mapping"))
-        texts = (self.unit, self.neighbours, *self.assumptions)
-        if not all(isinstance(text, str) for text in texts):
-            raise ConfigError(problem("unit, neighbours and assumptions must be texts"))
+        texts = (self.unit, *self.assumptions)
+        if not all(isinstance(t, str) and t and t.isprintable() for t in texts):
+            raise ConfigError(problem("unit and assumptions must be printable texts"))
+        _check.one_of((NEIGHBOURS,), neighbours=self.neighbours)
 
     def _check_length(self) -> None:
         """A statement is priced in seconds, whoever wrote it."""

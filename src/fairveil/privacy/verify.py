@@ -25,6 +25,8 @@ _ROOM = 1e-4  # of "epsilon spent", which the pessimistic rounding may pass
 _SUMMED = 2000.0  # standard deviations up to which a lattice is summed as a whole
 _RANGES = 2001  # pairs of a bounded-range mechanism that are tried
 _RESOLUTION = 1e-12
+_LEAST_MU = 1e-9  # anything that tells less counts as this
+_SPREADS = 100  # ways to spread a unit over lone cells that are tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,7 @@ def recompute_epsilon(data: Mapping[str, Any]) -> float:
         mu, count = _mu(event), int(event.get("count", 1))
         if mu == math.inf:
             return math.inf
-        one = dp_accounting.GaussianDpEvent(1.0 / mu)
+        one = dp_accounting.GaussianDpEvent(1.0 / max(mu, _LEAST_MU))
         if event["kind"] == "poisson-gaussian":
             one = dp_accounting.PoissonSampledDpEvent(event["sampling_rate"], one)
         parts.append(dp_accounting.SelfComposedDpEvent(one, count))
@@ -257,4 +259,5 @@ def _cell_delta(event: Mapping[str, Any]) -> float:
         # P(X >= m) of the discrete Gaussian is at most P(N >= m - 1)
         return math.exp(float(log_ndtr(-(least - 1) / stddev)))
 
-    return max((m - 1) * tail(1) + tail(rows - m + 1) for m in range(1, rows + 1))
+    tried = {1, rows, *range(1, min(rows, _SPREADS) + 1)}
+    return max((m - 1) * tail(1) + tail(rows - m + 1) for m in tried)

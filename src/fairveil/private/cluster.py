@@ -20,16 +20,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fairveil._types import Floats, Params, Released
+from fairveil._types import Codes, Floats, Params, Released
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture
 from fairveil.private.step import COMPILED, noisy_sum, row_normals
 from fairveil.private.view import Border
 
+Sums = dict[str, Floats]
 STAGE = "k-means"
-_NORM_MARGIN = 1e-3  # keeps float32 sums of many rows within the sensitivity
-_EXACT = jax.lax.Precision.HIGHEST  # no short floats on accelerators
+_NORM_MARGIN = 1e-3  # keeps float32 latents within the sensitivity
 _LEAST_VARIANCE = 0.02
 _SPLIT = 0.5  # distance at which an empty cluster restarts from a heavy one
 
@@ -130,37 +130,48 @@ def _prior_draws(key: Array, clusters: int, shape: vae.VaeShape) -> Floats:
 
 
 @lru_cache(maxsize=COMPILED)
-def _chunk_moments(
-    shape: vae.VaeShape, *, second: bool
-) -> Callable[..., dict[str, Array]]:
-    """Compiled sums over a chunk of the scaled blocks of each row's cluster.
+def _chunk_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
+    """Sums over a chunk of the scaled blocks of each row's cluster; shared by fits.
 
-    Shared between fits; it takes (layers, centroids, key, codes, mask).
+    The network runs in float32, the sums in float64: over millions of rows the rounding
+    of float32 sums would pass the margin.
     """
     limit = radius(shape.latent)
 
     @jax.jit
-    def moments(
-        layers: Params, centroids: Array, key: Array, codes: Array, mask: Array
-    ) -> dict[str, Array]:
+    def latents(
+        layers: Params, centroids: Array, key: Array, codes: Array
+    ) -> tuple[Array, Array]:
         mean, log_var = vae.encode(layers, shape, shape.blocks.one_hot(codes))
         noise = row_normals(key, codes, shape.latent)
         draw = mean + jnp.exp(0.5 * log_var) * noise
         z = cut(draw if second else mean, limit)
         nearest = vae.squared_distances(cut(mean, limit), centroids).argmin(axis=1)
-        member = jax.nn.one_hot(nearest, centroids.shape[0]) * mask[:, None]
-        unit = z / limit
-        sums = {
-            "counts": member.sum(0),
-            "sums": jnp.matmul(member.T, unit, precision=_EXACT),
-        }
-        if second:
-            sums["seconds"] = jnp.einsum(
-                "nk,ni,nj->kij", member, unit, unit, precision=_EXACT
-            )
-        return sums
+        return z / limit, nearest
 
-    return moments
+    return partial(_moments, latents, second)
+
+
+def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)
+    latents: Callable[..., tuple[Array, Array]],
+    second: bool,  # noqa: FBT001
+    layers: Params,
+    centroids: Array,
+    key: Array,
+    codes: Codes,
+    mask: np.ndarray,
+) -> Sums:
+    units, nearest = (
+        np.asarray(part) for part in latents(layers, centroids, key, codes)
+    )
+    unit = units.astype(np.float64)
+    member = np.eye(len(centroids))[nearest] * np.asarray(mask)[:, None]
+    sums = {"counts": member.sum(0), "sums": member.T @ unit}
+    if second:
+        pairs = (unit[:, :, None] * unit[:, None, :]).reshape(len(unit), -1)
+        flat = member.T @ pairs
+        sums["seconds"] = flat.reshape(len(flat), unit.shape[1], unit.shape[1])
+    return sums
 
 
 def cut(latents: Array, limit: float) -> Array:

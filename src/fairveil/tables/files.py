@@ -210,9 +210,10 @@ def _parsed(
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
+    # nullable dtypes whatever the rows hold: NumPy's would tell whether any is null
     return _parsed(
         file,
-        lambda: pd.read_parquet(file, engine="pyarrow"),
+        lambda: pd.read_parquet(file, engine="pyarrow", dtype_backend="numpy_nullable"),
         TableError(problem("the Parquet file cannot be read", got=str(file))),
     )
 
