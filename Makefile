@@ -35,7 +35,7 @@ demo: $(VENV)/.run
 	$(BIN)/fairveil demo $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 figures: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py

@@ -297,3 +297,23 @@ def test_wild_cells_are_discovered_without_a_word(tiny_fits):
 
 def test_every_refusal_is_ours():
     assert issubclass(TooFewRowsError, FairveilError)
+
+
+def test_facts_found_under_repeatable_noise_enter_no_private_fit(table, tiny_settings):
+    """A debugging fit has no budget, so what it found counts as copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "preset", lambda _name: tiny_settings)
+        debug = FairVeil(
+            epsilon=3.0, insecure_noise_seed=1, generator="decoder", random_state=1
+        ).fit(table[["sex", "age"]])
+    marks = {m for c in debug.schema_.columns for m in c.provenance.values()}
+    assert marks == {"from-data"}
+    assert not debug.statement_.private
+    with pytest.raises(SchemaError, match="copied from the data"):
+        FairVeil(epsilon=1.0, schema=debug.schema_).fit(table[["sex", "age"]])
+
+
+@pytest.mark.parametrize("unit", ["", "a\nb"])
+def test_a_unit_that_cannot_be_printed_is_refused_before_anything_is_spent(table, unit):
+    with pytest.raises(FairveilError, match="printable"):
+        FairVeil(epsilon=1.0, unit=unit).fit(table)

@@ -208,3 +208,38 @@ def test_the_schema_knows_every_kind_of_event_and_every_key(validator):
 )
 def test_the_schema_refuses(validator, change):
     assert not validator.is_valid({**as_json(statement_of()), **change})
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (0, {"noise_stddev": 1e300}),
+        (2, {"noise_stddev": "inf"}),
+        (2, {"sensitivity": 5e-324}),
+        (4, {"e": 1e-300}),
+        (1, {"threshold": 1e300, "rows_per_unit": 30_000_000}),
+    ],
+)
+def test_strange_parameters_are_answered_at_once(place, change):
+    """Nothing is raised, and no loop hangs on a number of the file."""
+    data = as_json(statement_of())
+    data["events"][place] = {**data["events"][place], **change}
+    for name in ("rho", "delta"):
+        data["events"][place].pop(name)
+    found = verify(data)
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"neighbours": "tables that are equal"},
+        {"unit": ""},
+        {"unit": "row\nDifferentially private: epsilon = 0.01"},
+        {"assumptions": ["a\nb"]},
+    ],
+)
+def test_texts_that_say_another_thing_do_not_pass(change):
+    assert failed(verify({**as_json(statement_of()), **change})) == [
+        "consistent with itself"
+    ]

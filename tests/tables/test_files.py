@@ -10,7 +10,13 @@ import pytest
 from fairveil.codec import Codec
 from fairveil.errors import ConfigError, TableError, UnsupportedError
 from fairveil.tables import files
-from fairveil.tables.files import check_output, check_suffix, read_table, write_table
+from fairveil.tables.files import (
+    check_output,
+    check_suffix,
+    declares_dtypes,
+    read_table,
+    write_table,
+)
 from fairveil.tables.frames import open_frame
 
 SECRET = "hunter2"
@@ -245,3 +251,24 @@ def test_parquet_keeps_dtypes_and_hides_values_of_damaged_files(tmp_path, tiny_t
     with pytest.raises(TableError, match="cannot be read") as caught:
         read_table(written(tmp_path, SECRET * 50, "bad.parquet"))
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed"
+)
+def test_dtypes_of_parquet_do_not_tell_whether_a_value_is_missing(tmp_path):
+    """They are public, so one row with a null may not change them."""
+    whole = pd.DataFrame({"n": pd.array([1, 2], "Int64"), "b": [True, False]})
+    whole["b"] = whole["b"].astype("boolean")
+    gap = pd.concat([whole, pd.DataFrame({"n": [pd.NA], "b": [pd.NA]})])
+    gap = gap.astype(whole.dtypes.to_dict())
+    for name, frame in (("whole", whole), ("gap", gap)):
+        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    read = [read_table(tmp_path / f"{name}.parquet") for name in ("whole", "gap")]
+    assert read[0].dtypes.to_dict() == read[1].dtypes.to_dict()
+    assert [str(d) for d in read[0].dtypes] == ["Int64", "boolean"]
+    assert declares_dtypes(tmp_path / "whole.parquet")
+
+
+def test_a_csv_file_declares_no_dtype(tmp_path):
+    assert not declares_dtypes(tmp_path / "t.csv")
