@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairveil import _console
+from fairveil import _console, _files
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _write(path: Path | None, text: str) -> None:
     if path is None:
         return
     try:
-        path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        _files.write_whole(path, f"{text.rstrip()}\n".encode())
     except OSError:
         raise ConfigError(
             problem("the file cannot be written", got=str(path))

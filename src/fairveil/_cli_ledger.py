@@ -163,7 +163,8 @@ def _summary(totals: Totals) -> list[str]:
         )
     left = f"Left: epsilon = {_down(totals.epsilon_left)} for one fit at this delta"
     broken = [] if totals.within_cap else ["OVER THE CAP: no fit can begin."]
-    return [*lines, left, *broken, f"Head: {totals.head}"]
+    delta = f"Delta: {_down(totals.delta_left)} left; a fit reserves 11 % of its own"
+    return [*lines, left, delta, *broken, f"Head: {totals.head}"]
 
 
 def _counted(number: int, what: str) -> str:

@@ -42,7 +42,17 @@ def verify(
     """
     from fairveil.privacy.verify import verify as verified
 
-    found = verified(_read(statement))
+    data = _read(statement)
+    if not isinstance(data, dict) or data.get("format") != "fairveil-statement":
+        raise ConfigError(
+            problem(
+                "the file is no fairveil statement",
+                got=str(statement),
+                try_="statement.json or a model file; 'fairveil ledger verify' for a "
+                "ledger file",
+            )
+        )
+    found = verified(data)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:

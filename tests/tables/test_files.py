@@ -91,6 +91,13 @@ def test_a_row_in_the_place_of_the_header_is_not_taken_for_names(tmp_path, line)
     assert line not in str(caught.value)
 
 
+@pytest.mark.parametrize("line", ["age;sex", "age\tsex"])
+def test_other_separators_are_refused(tmp_path, line):
+    (tmp_path / "t.csv").write_text(f"{line}\n")
+    with pytest.raises(TableError, match="separated by commas"):
+        read_table(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize("line", ["0,1,2,3", "name,2019,2020", "a,b,c,d,7", "x1,x2"])
 def test_names_with_numbers_are_names(tmp_path, line):
     (tmp_path / "t.csv").write_text(f"{line}\n")

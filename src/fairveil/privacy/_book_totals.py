@@ -57,6 +57,12 @@ class Totals:
     head: str
 
     @property
+    def delta_left(self) -> float:
+        """Part of the cap's delta that is left for what fits reserve of theirs."""
+        used = Charge.total([self.spent, self.held]).delta
+        return max(0.0, limits(self.cap).delta - used)
+
+    @property
     def within_cap(self) -> bool:
         """Whether everything charged keeps the cap."""
         return within(self.cap, Charge.total([self.spent, self.held]))

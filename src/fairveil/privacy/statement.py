@@ -153,6 +153,8 @@ class Statement:
             raise ConfigError(problem("the statement spends more than its cap"))
         if self.rho_spent < self._priced():
             raise ConfigError(problem("the statement's events cost more than it says"))
+        if self.private and self.rho_spent > self._priced(1.0) * (1.0 + _TOLERANCE):
+            raise ConfigError(problem("the statement's events cost less than it says"))
         self._check_conversion()
 
     def _check_conversion(self) -> None:
@@ -167,9 +169,12 @@ class Statement:
         if self.private and self.delta_spent > self.delta_reserved:
             raise ConfigError(problem("the statement spends more than its delta"))
 
-    def _priced(self) -> float:
-        """What the events cost at least; some prices are rounded to few digits."""
-        return math.fsum(event.rho * (1.0 - event.tolerance) for event in self.events)
+    def _priced(self, side: float = -1.0) -> float:
+        """What the events cost at least; some prices are rounded to few digits.
+
+        With ``side`` 1: at most.
+        """
+        return math.fsum(e.rho * (1.0 + side * e.tolerance) for e in self.events)
 
     @property
     def is_private(self) -> bool:

@@ -263,6 +263,14 @@ def _check_header(file: Path) -> None:
                 try_="a first line with one name for each column",
             )
         )
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise TableError(
+            problem(
+                "the file's fields do not seem to be separated by commas",
+                got=str(file),
+                try_="a CSV file with commas between the fields",
+            )
+        )
     if _like_a_row(names):  # not said why: this line may hold real values
         raise TableError(
             problem(
