@@ -672,7 +672,12 @@ def recorded(patch, model):
     def summed(border, chunk_sum, **noise):
         for codes, mask in step.chunks(border.rows.unwrap()):
             live.append(weakref.ref(codes))
-            constants.extend(jax.make_jaxpr(chunk_sum)(codes, mask).consts)
+            if chunk_sum.func is cluster._moments:  # summed outside of what is compiled
+                compiled, _second, *held = chunk_sum.args
+                traced = jax.make_jaxpr(compiled)(*held, codes)
+            else:
+                traced = jax.make_jaxpr(chunk_sum)(codes, mask)
+            constants.extend(traced.consts)
             leaves = jax.tree.leaves(chunk_sum(codes, mask))
             true.extend(np.array(leaf, float) for leaf in leaves)
         return real_sum(border, chunk_sum, **noise)

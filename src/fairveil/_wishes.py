@@ -100,7 +100,8 @@ def check_wishes(wishes: Wishes) -> None:
     _check.positive(discovery_share=wishes.discovery_share)
     _check.in_range(0.0, 1.0, strength=wishes.strength)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
-    if wishes.unit is not None and not (wishes.unit and wishes.unit.isprintable()):
+    named = isinstance(wishes.unit, str) and wishes.unit and wishes.unit.isprintable()
+    if wishes.unit is not None and not named:
         raise ConfigError(problem("unit must be a printable column name"))
     if wishes.unit == _ROW:
         raise ConfigError(
