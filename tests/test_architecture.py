@@ -284,6 +284,19 @@ def row_access(root: Path) -> list[str]:
     return out
 
 
+def raw_access(root: Path) -> list[str]:
+    """Uses of what ``private.raw.RawRows`` would tell, outside its home."""
+    return [
+        f"{path}:{node.lineno}: {ast.unparse(node)} reads raw rows"
+        for module, path in modules(root).items()
+        if not belongs(module, ("private",))
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("cells", "count", "encoded")
+        and ast.unparse(node.value).split(".")[-1] == "rows"
+    ]
+
+
 def too_long(root: Path) -> list[str]:
     out = []
     for module, path in modules(root).items():
@@ -338,6 +351,7 @@ RULES = {
         noise_imports,
         other_randomness,
         row_access,
+        raw_access,
         too_long,
         output_calls,
     )
@@ -427,6 +441,11 @@ PLANTED = {
         "chain.py",
         "def f(rows):\n    return rows.unwrap_units()\n",
         "row_access",
+    ),
+    "raw rows counted outside": (
+        "chain.py",
+        "def f(gate):\n    return gate.rows.count()\n",
+        "raw_access",
     ),
     "rows mapped outside": (
         "chain.py",

@@ -225,7 +225,7 @@ def said_by(call, caplog, capsys):
         warnings.simplefilter("always")
         try:
             found = call()
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:  # noqa: BLE001  (every kind is searched)
             error = raised
     shown = capsys.readouterr()
     texts = {

@@ -58,6 +58,6 @@ def test_bad_seeds_are_refused(bad):
 
 
 def test_the_global_generators_are_left_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  (watches the global state)
     Seeds.of(None).generator("x").random(5)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002  (watches the global state)

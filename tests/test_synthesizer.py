@@ -104,9 +104,9 @@ def test_sampling_repeats_with_a_seed_only(tiny_model, sampled):
 
 
 def test_global_randomness_is_left_alone(tiny_model):
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  (watches the global state)
     tiny_model.sample(5)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002  (watches the global state)
 
 
 # --- what is said ------------------------------------------------------------------

@@ -97,7 +97,7 @@ def reused(honest):
 
 def global_words(honest):
     def bug(self, n):
-        return np.random.randint(0, 2**63, n).astype(np.uint64)  # noqa: NPY002
+        return np.random.randint(0, 2**63, n).astype(np.uint64)  # noqa: NPY002  (the bug itself)
 
     return bug
 

@@ -349,13 +349,13 @@ def test_threads_never_share_words():
 
 def test_the_global_state_of_numpy_is_neither_read_nor_moved():
     np.random.seed(0)  # noqa: NPY002  (the state that must not move)
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  (watches the global state)
     source = NoiseSource.secure()
     source.gaussian(100, 1.0)
     source.discrete_gaussian(100, 5.0)
     source.exponential_mechanism([1.0, 2.0], 1.0, 1.0)
     source.choose(10, 3)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002  (watches the global state)
     code = inspect.getsource(noise_module) + inspect.getsource(_discrete)
     assert "np.random" not in code
     assert "import random" not in code

@@ -137,7 +137,7 @@ def recompute_epsilon(data: Mapping[str, Any]) -> float:
         events' own deltas leave nothing for the conversion.
     """
     import dp_accounting  # noqa: PLC0415  (heavy, and needed for this only)
-    from dp_accounting.pld import PLDAccountant  # noqa: PLC0415
+    from dp_accounting.pld import PLDAccountant  # noqa: PLC0415  (heavy as well)
 
     events, delta = list(data["events"]), float(data["delta"])
     delta -= math.fsum(_cell_delta(e) for e in events if e["kind"] == "thresholding")

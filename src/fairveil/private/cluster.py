@@ -154,7 +154,7 @@ def _chunk_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
 
 def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)
     latents: Callable[..., tuple[Array, Array]],
-    second: bool,  # noqa: FBT001
+    second: bool,  # noqa: FBT001  (bound by partial, by position)
     layers: Params,
     centroids: Array,
     key: Array,
