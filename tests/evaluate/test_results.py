@@ -25,6 +25,7 @@ def test_to_dict_is_json_with_the_label_and_without_nan():
         "n_train": 10,
         "n_test": 20,
         "notes": ["a note"],
+        "accuracy_lr": None,
     }
 
 

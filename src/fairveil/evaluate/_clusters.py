@@ -25,7 +25,7 @@ _GLANCE = 1000  # rows that mostly show enough different ones already
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     """How one column enters the space; ``categories`` is None for a number.
 
     A number is moved by ``centre`` and multiplied by ``scale``; 0 hides a constant.
@@ -52,14 +52,14 @@ class Clustering:
         size: number of clusters; fewer than wished where rows look alike.
     """
 
-    axes: tuple[_Axis, ...]
+    axes: tuple[Axis, ...]
     model: MiniBatchKMeans
     size: int
 
     def assign(self, matrix: Floats) -> Ints:
         """Cluster of each row of a (rows, features) matrix, coded as the fitted one."""
         with threads(matrix):
-            member: Any = self.model.predict(_embed(self.axes, matrix))
+            member: Any = self.model.predict(embed(self.axes, matrix))
         return np.asarray(member, dtype=np.int64)
 
 
@@ -72,11 +72,8 @@ def fit(matrix: Floats, cardinality: Ints, *, clusters: int, seed: int) -> Clust
         clusters: clusters wished.
         seed: of the initial centroids and the batches.
     """
-    axes = tuple(
-        _number_axis(values) if count == 0 else _category_axis(values)
-        for values, count in zip(matrix.T, cardinality, strict=True)
-    )
-    points = _embed(axes, matrix)
+    axes = space(matrix, cardinality)
+    points = embed(axes, matrix)
     size = min(clusters, _distinct(points, enough=clusters))
     starts: Any = 5
     model = MiniBatchKMeans(size, batch_size=_BATCH, n_init=starts, random_state=seed)
@@ -84,7 +81,16 @@ def fit(matrix: Floats, cardinality: Ints, *, clusters: int, seed: int) -> Clust
         return Clustering(axes, model.fit(points), size)
 
 
-def _embed(axes: tuple[_Axis, ...], matrix: Floats) -> npt.NDArray[np.float32]:
+def space(matrix: Floats, cardinality: Ints) -> tuple[Axis, ...]:
+    """The axes that a (rows, features) matrix spans; arguments as of ``fit``."""
+    return tuple(
+        _number_axis(values) if count == 0 else _category_axis(values)
+        for values, count in zip(matrix.T, cardinality, strict=True)
+    )
+
+
+def embed(axes: tuple[Axis, ...], matrix: Floats) -> npt.NDArray[np.float32]:
+    """The (rows, dimensions) points of a matrix in a space."""
     return np.hstack([a.place(v) for a, v in zip(axes, matrix.T, strict=True)])
 
 
@@ -94,15 +100,15 @@ def _distinct(points: npt.NDArray[np.float32], *, enough: int) -> int:
     return seen if seen >= enough else len(np.unique(points, axis=0))
 
 
-def _number_axis(values: Floats) -> _Axis:
+def _number_axis(values: Floats) -> Axis:
     known = values[~np.isnan(values)]
     if not len(known):
-        return _Axis(None)
+        return Axis(None)
     deviation = float(known.std())
-    return _Axis(None, float(known.mean()), 1 / deviation if deviation > 0 else 0.0)
+    return Axis(None, float(known.mean()), 1 / deviation if deviation > 0 else 0.0)
 
 
-def _category_axis(values: Floats) -> _Axis:
+def _category_axis(values: Floats) -> Axis:
     known, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     top = np.argsort(-counts, kind="stable")[:_MOST_CATEGORIES]
-    return _Axis(known[top])
+    return Axis(known[top])

@@ -5,15 +5,49 @@ Secret: computed from real rows without noise; the arithmetic of ``parity_gap``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fairveil._types import Floats
+from fairveil.evaluate._models import Task
 from fairveil.evaluate._scores import bootstrap
-from fairveil.evaluate._tables import FEWEST, Groups, Ints
+from fairveil.evaluate._tables import FEWEST, Groups, Ints, column as pick, groups
 from fairveil.evaluate.results import Interval, ParityGap
 
+SMALLEST_GROUP = 30
+_DECISION = 0.5
 _UNKNOWN = Interval(float("nan"), float("nan"))
+
+
+def gaps(
+    work: Task,
+    probability: Floats,
+    real: pd.DataFrame,
+    sensitive: Sequence[str],
+    *,
+    seed: int,
+) -> list[ParityGap]:
+    """The gaps of each sensitive column.
+
+    Args:
+        work: a problem with two classes, the second being positive.
+        probability: (test rows, 2) what the model says of them.
+        real: the whole test table.
+        sensitive: columns of it.
+        seed: of the resamples.
+    """
+    said = probability[:, -1] > _DECISION
+    truth = work.test_y == len(work.classes) - 1
+    rng = np.random.default_rng(seed)
+    found = []
+    for name in sensitive:
+        cells = pick(real, name).iloc[work.test_rows]
+        parts = groups(cells, smallest=SMALLEST_GROUP)
+        found.append(gap(name, parts, said, truth, notes=work.notes, rng=rng))
+    return found
 
 
 def gap(

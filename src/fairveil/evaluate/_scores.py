@@ -75,15 +75,28 @@ def auroc(
     Returns:
         The estimate and a 95 % percentile interval; NaN where one class only occurs.
     """
+    ranked, share = _views(truth, probability)
+    weights = share if by_prevalence else np.ones(len(ranked))
+
+    def mean(weight: Floats) -> float:
+        return _average(ranked, weights, weight)
+
+    return mean(np.ones(len(truth))), bootstrap(mean, len(truth), rng=rng)
+
+
+def area(truth: Ints, probability: Floats) -> float:
+    """The estimate of ``auroc``, classes weighted equally, without its interval."""
+    ranked, _ = _views(truth, probability)
+    return _average(ranked, np.ones(len(ranked)), np.ones(len(truth)))
+
+
+def _views(truth: Ints, probability: Floats) -> tuple[list[Ranked], Floats]:
+    """Each class that occurs against the rest, and its share of the rows."""
     present = np.unique(truth)
     if len(present) == FEWEST:  # both one-vs-rest views of two are the same
-        return _resampled(
-            [_two(truth, probability, present)], np.ones(1), len(truth), rng
-        )
+        return [_two(truth, probability, present)], np.ones(1)
     ranked = [Ranked.of(truth == k, probability[:, k]) for k in present]
-    share = np.array([(truth == k).mean() for k in present])
-    weights = share if by_prevalence else np.ones(len(present))
-    return _resampled(ranked, weights, len(truth), rng)
+    return ranked, np.array([(truth == k).mean() for k in present])
 
 
 def _two(truth: Ints, probability: Floats, present: Ints) -> Ranked:
@@ -91,17 +104,12 @@ def _two(truth: Ints, probability: Floats, present: Ints) -> Ranked:
     return Ranked.of(truth == high, probability[:, high] - probability[:, low])
 
 
-def _resampled(
-    ranked: list[Ranked], weights: Floats, n: int, rng: np.random.Generator
-) -> tuple[float, Interval]:
-    def mean(weight: Floats) -> float:
-        areas = np.array([r.auroc(weight) for r in ranked])
-        known = ~np.isnan(areas)  # a resample may miss a rare class
-        if not known.any():
-            return float("nan")
-        return float(np.average(areas[known], weights=weights[known]))
-
-    return mean(np.ones(n)), bootstrap(mean, n, rng=rng)
+def _average(ranked: list[Ranked], weights: Floats, weight: Floats) -> float:
+    areas = np.array([r.auroc(weight) for r in ranked])
+    known = ~np.isnan(areas)  # a resample may miss a rare class
+    if not known.any():
+        return float("nan")
+    return float(np.average(areas[known], weights=weights[known]))
 
 
 def bootstrap(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fairveil import _check
 from fairveil._types import Floats
 from fairveil.errors import TableError, problem
 
@@ -103,6 +104,15 @@ def paired(first: Any, second: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
         )
     return one, two.reindex(columns=one.columns)
+
+
+def some(frame: pd.DataFrame, limit: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most ``limit`` rows, drawn without replacement, in their order."""
+    _check.whole(2, max_rows=limit)
+    if len(frame) <= limit:
+        return frame
+    rows = np.sort(rng.choice(len(frame), size=limit, replace=False))
+    return frame.iloc[rows].reset_index(drop=True)
 
 
 def require(frame: pd.DataFrame, *names: str) -> None:

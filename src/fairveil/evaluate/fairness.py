@@ -19,7 +19,7 @@ from fairveil import _check
 from fairveil._types import Floats
 from fairveil.errors import ConfigError, problem
 from fairveil.evaluate import _clusters
-from fairveil.evaluate._gaps import gap
+from fairveil.evaluate._gaps import gaps
 from fairveil.evaluate._models import Task, boosted, task
 from fairveil.evaluate._scores import (
     CHANCE,
@@ -37,12 +37,11 @@ from fairveil.evaluate._tables import (
     groups,
     paired,
     require,
+    some,
 )
 from fairveil.evaluate.results import ClusterInformation, ParityGap, Probe
 
-SMALLEST_GAP_GROUP = 30
 _TEST_SHARE = 0.3
-_DECISION = 0.5
 _hash_rows: Any = pandas_util.hash_pandas_object  # its stub says "object"
 
 
@@ -74,7 +73,7 @@ def probe(
     rng = np.random.default_rng(seed)
     whole = door(frame)
     require(whole, column, *exclude)
-    table = _some(whole, max_rows, rng)
+    table = some(whole, max_rows, rng)
     found = groups(pick(table, column))
     rows = np.flatnonzero(found.codes >= 0)
     names = [n for n in table.columns if n != column and n not in exclude]
@@ -124,7 +123,7 @@ def cluster_information(
     whole = door(frame)
     names = _visible(whole, columns, exclude)
     rng = np.random.default_rng(seed)
-    table = _some(whole, max_rows, rng)
+    table = some(whole, max_rows, rng)
     size, member = _clustered(table, table, names, clusters=clusters, seed=seed)
     return _told(columns, table, size, member, permutations=permutations, rng=rng)
 
@@ -163,7 +162,7 @@ def real_people_information(
     whole, whole_real = paired(release, real_holdout)
     names = _visible(whole, columns, exclude)
     rng = np.random.default_rng(seed)
-    table, real = _some(whole, max_rows, rng), _some(whole_real, max_rows, rng)
+    table, real = some(whole, max_rows, rng), some(whole_real, max_rows, rng)
     size, member = _clustered(table, real, names, clusters=clusters, seed=seed)
     return _told(columns, real, size, member, permutations=permutations, rng=rng)
 
@@ -207,25 +206,7 @@ def parity_gap(
         )
     real = door(real_test)
     require(real, *sensitive)
-    said = boosted(work, seed=seed)[:, -1] > _DECISION
-    truth = work.test_y == len(work.classes) - 1
-    rng = np.random.default_rng(seed)
-    gaps = []
-    for column in sensitive:
-        found = groups(
-            pick(real, column).iloc[work.test_rows], smallest=SMALLEST_GAP_GROUP
-        )
-        gaps.append(gap(column, found, said, truth, notes=work.notes, rng=rng))
-    return gaps
-
-
-def _some(frame: pd.DataFrame, limit: int, rng: np.random.Generator) -> pd.DataFrame:
-    """At most ``limit`` rows, drawn without replacement, in their order."""
-    _check.whole(2, max_rows=limit)
-    if len(frame) <= limit:
-        return frame
-    rows = np.sort(rng.choice(len(frame), size=limit, replace=False))
-    return frame.iloc[rows].reset_index(drop=True)
+    return gaps(work, boosted(work, seed=seed), real, sensitive, seed=seed)
 
 
 def _visible(

@@ -45,6 +45,7 @@ class Utility(Result):
         n_train: synthetic rows used.
         n_test: real rows used.
         notes: what was left out or true by definition.
+        accuracy_lr: the same as ``accuracy`` for logistic regression.
     """
 
     auroc: float
@@ -54,6 +55,49 @@ class Utility(Result):
     n_train: int
     n_test: int
     notes: tuple[str, ...] = ()
+    accuracy_lr: float = float("nan")
+
+
+@dataclass(frozen=True)
+class GroupScore(Result):
+    """How well the models of ``Utility`` do on the real test rows of one group.
+
+    Attributes:
+        auroc, accuracy: of gradient boosting.
+        auroc_lr, accuracy_lr: of logistic regression.
+        n: real test rows of the group.
+    """
+
+    auroc: float
+    accuracy: float
+    auroc_lr: float
+    accuracy_lr: float
+    n: int
+
+
+@dataclass(frozen=True)
+class GroupUtility(Result):
+    """``Utility`` within each group of one sensitive column.
+
+    Attributes:
+        column: the sensitive column.
+        groups: scores by name of the group.
+        notes: which groups were left out, and why.
+    """
+
+    column: str
+    groups: Mapping[str, GroupScore]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def worst_auroc(self) -> float:
+        """The lowest AUROC of gradient boosting over groups; NaN without a group."""
+        return min((g.auroc for g in self.groups.values()), default=float("nan"))
+
+    @property
+    def worst_accuracy(self) -> float:
+        """The lowest accuracy of gradient boosting over groups; NaN without one."""
+        return min((g.accuracy for g in self.groups.values()), default=float("nan"))
 
 
 @dataclass(frozen=True)
@@ -71,6 +115,116 @@ class Distance(Result):
     worst: float
     ways: int
     n_sets: int
+
+
+@dataclass(frozen=True)
+class KernelDistance(Result):
+    """Maximum mean discrepancy under a Gaussian kernel, squared.
+
+    Attributes:
+        squared: the biased estimate (V-statistic): never below zero, and zero for equal
+            samples, but above zero on average for two samples of one law.
+        unbiased: the U-statistic: zero on average for two samples of one law, so that
+            it may be negative.
+        gamma: of the kernel ``exp(-gamma * squared distance)``.
+        n_real, n_synthetic: rows used of each table.
+    """
+
+    squared: float
+    unbiased: float
+    gamma: float
+    n_real: int
+    n_synthetic: int
+
+
+@dataclass(frozen=True)
+class TransportDistance(Result):
+    """1-Wasserstein distance of single columns, in parts of the real range.
+
+    Attributes:
+        mean: over all columns; the categories of a column stand at equal distances
+            in the order of their labels.
+        numeric: over the numeric columns only; NaN where there is none.
+        mixed: over all columns, a categorical one with cost 1 between any two
+            categories: their total variation, which does not depend on any order.
+        columns: the distances that ``mean`` averages, by column.
+    """
+
+    mean: float
+    numeric: float
+    mixed: float
+    columns: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class KolmogorovSmirnov(Result):
+    """Two-sample Kolmogorov-Smirnov test of single columns.
+
+    Attributes:
+        statistic: mean over all columns of the largest difference between the two
+            distribution functions; categories in the order of their labels.
+        p_value: mean over all columns; asymptotic, and too large for columns with ties.
+        numeric: as ``statistic``, over the numeric columns only; NaN without one.
+        numeric_p_value: as ``p_value``, over the numeric columns only.
+        columns: the statistics by column.
+    """
+
+    statistic: float
+    p_value: float
+    numeric: float
+    numeric_p_value: float
+    columns: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DimensionWise(Result):
+    """Share of rows in each cell of each column, real against synthetic.
+
+    Attributes:
+        difference: mean absolute difference over all cells.
+        correlation: Pearson's, over all cells; 1 for equal shares, NaN where the shares
+            of one table are all the same.
+        cells: cells compared.
+    """
+
+    difference: float
+    correlation: float
+    cells: int
+
+
+@dataclass(frozen=True)
+class Copies(Result):
+    """Rows of a table that stand elsewhere too, equal in every column.
+
+    Attributes:
+        share: part of the synthetic rows that equal some real row.
+        within: part of the synthetic rows that equal an earlier synthetic one.
+        n: synthetic rows.
+    """
+
+    share: float
+    within: float
+    n: int
+
+
+@dataclass(frozen=True)
+class ClusterQuality(Result):
+    """How well separated the K-Means clusters of a table are.
+
+    Attributes:
+        silhouette: mean over rows, between -1 and 1; larger is better separated.
+        davies_bouldin: mean over clusters of the worst ratio of widths to distance;
+            smaller is better separated.
+        clusters: clusters fitted.
+        n: rows used.
+        notes: why a figure is NaN.
+    """
+
+    silhouette: float
+    davies_bouldin: float
+    clusters: int
+    n: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +278,14 @@ class ClusterInformation(Result):
     clusters: int
     notes: tuple[str, ...] = ()
 
+    @property
+    def spread(self) -> str:
+        """The paper's word: "Evenly Spread" under .05, "Balanced" under .15."""
+        if math.isnan(self.range_of_parity):
+            return "Unknown"
+        words = ((0.05, "Evenly Spread"), (0.15, "Balanced"))
+        return next((w for top, w in words if self.range_of_parity < top), "Uneven")
+
 
 @dataclass(frozen=True)
 class ParityGap(Result):
@@ -147,6 +309,21 @@ class ParityGap(Result):
     equalized_odds_interval: Interval
     groups: Mapping[str, int]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction(Result):
+    """All that one fit of each model tells.
+
+    Attributes:
+        utility: over all test rows.
+        groups: within the groups of each sensitive column.
+        gaps: between them; empty where the target has more than two classes.
+    """
+
+    utility: Utility
+    groups: tuple[GroupUtility, ...]
+    gaps: tuple[ParityGap, ...]
 
 
 def plain(value: Any) -> Any:

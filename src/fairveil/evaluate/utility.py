@@ -17,23 +17,21 @@ from sklearn.model_selection import train_test_split
 
 from fairveil import _check
 from fairveil.errors import ConfigError, problem
+from fairveil.evaluate._cells import cells, shares
+from fairveil.evaluate._gaps import gaps
+from fairveil.evaluate._judges import by_group, overall
 from fairveil.evaluate._models import boosted, logistic, task
-from fairveil.evaluate._scores import CHANCE, auroc
 from fairveil.evaluate._tables import (
+    FEWEST,
     Ints,
-    coded,
     column,
-    cut,
     door,
-    numbers,
     paired,
     require,
 )
-from fairveil.evaluate.results import Distance, Utility
+from fairveil.evaluate.results import Distance, Prediction, Utility
 
 DEFAULT_TRIPLES = 50
-_DENSE_CELLS = 2**22  # below, count in an array; above, sort
-_WIDEST_CODE = 2**62
 
 
 def split(
@@ -76,16 +74,45 @@ def tstr(
         UnsupportedError: a numeric target with many values.
     """
     work = task(synthetic, real_test, target=target, positive=positive)
-    scores = boosted(work, seed=seed)
-    accuracy = float((scores.argmax(axis=1) == work.test_y).mean())
-    sizes = {"n_train": len(work.train), "n_test": len(work.test)}
-    if len(np.unique(work.train_y)) == 1:
-        note = "the synthetic target has one value: AUROC is .5 by definition"
-        return Utility(0.5, CHANCE, accuracy, 0.5, **sizes, notes=(*work.notes, note))
-    rng = np.random.default_rng(seed)
-    area, interval = auroc(work.test_y, scores, rng=rng)
-    area_lr, _ = auroc(work.test_y, logistic(work), rng=rng)
-    return Utility(area, interval, accuracy, area_lr, **sizes, notes=work.notes)
+    return overall(work, boosted(work, seed=seed), logistic(work), seed=seed)
+
+
+def prediction(
+    synthetic: Any,
+    real_test: Any,
+    *,
+    target: str,
+    sensitive: Sequence[str],
+    positive: Any = None,
+    seed: int = 0,
+) -> Prediction:
+    """``tstr``, the same within each group, and ``parity_gap``, from one fit each.
+
+    Groups are those of the real test rows, formed as in ``probe``. A group under 30
+    rows, or whose rows are all of one class, is left out of the scores and noted.
+
+    Args:
+        synthetic: rows to learn from; the models see the sensitive columns too.
+        real_test: real rows that the synthesizer did not see, with the same columns.
+        target: column to predict; one of ``sensitive`` is not split by itself.
+        sensitive: columns whose groups are scored.
+        positive: makes the target two-valued: this value against all others.
+        seed: of the models and the resamples.
+
+    Raises:
+        TableError, ConfigError, UnsupportedError: as ``tstr``; or a column is missing.
+    """
+    work = task(synthetic, real_test, target=target, positive=positive)
+    real = door(real_test)
+    require(real, *sensitive)
+    split_by = [name for name in sensitive if name != target]
+    first, second = boosted(work, seed=seed), logistic(work)
+    two = len(work.classes) == FEWEST
+    return Prediction(
+        utility=overall(work, first, second, seed=seed),
+        groups=tuple(by_group(work, first, second, real, split_by)),
+        gaps=tuple(gaps(work, first, real, split_by, seed=seed)) if two else (),
+    )
 
 
 def tvd(
@@ -125,22 +152,11 @@ def tvd(
     _check.distinct(columns=names)
     if len(names) < ways:
         raise ConfigError(problem("ways is above the number of columns", got=ways))
-    cells = [_cells(column(first, name), column(second, name), bins) for name in names]
+    coded = [cells(column(first, name), column(second, name), bins) for name in names]
     limit = DEFAULT_TRIPLES if sets is None and ways == 3 else sets  # noqa: PLR2004
     chosen = _column_sets(len(names), ways, limit, np.random.default_rng(seed))
-    distances = [_distance([cells[i] for i in chosen_set]) for chosen_set in chosen]
+    distances = [_distance([coded[i] for i in chosen_set]) for chosen_set in chosen]
     return Distance(float(np.mean(distances)), max(distances), ways, len(chosen))
-
-
-def _cells(real: pd.Series, synthetic: pd.Series, bins: int) -> tuple[Ints, Ints]:
-    """Cell of each real and each synthetic value; 0 is the missing one."""
-    a, b = numbers(real), numbers(synthetic)
-    if a is None or b is None or len(np.unique(a[~np.isnan(a)])) <= bins:
-        (first, second), _ = coded(real, synthetic)
-        return first + 1, second + 1
-    inner = np.linspace(0, 1, bins + 1)[1:-1]
-    edges = np.unique(np.quantile(a[~np.isnan(a)], inner))
-    return cut(a, edges) + 1, cut(b, edges) + 1
 
 
 def _column_sets(
@@ -158,19 +174,5 @@ def _column_sets(
 
 
 def _distance(columns: list[tuple[Ints, Ints]]) -> float:
-    """Distance on the joint cells of some columns; memory grows with the rows only."""
-    n = len(columns[0][0])
-    code, size = np.zeros(n + len(columns[0][1]), dtype=np.int64), 1
-    for pair in columns:
-        joined = np.concatenate(pair)
-        radix = int(joined.max()) + 1
-        if size * radix > _WIDEST_CODE:
-            code = np.unique(code, return_inverse=True)[1]
-            size = int(code.max()) + 1
-        code, size = code * radix + joined, size * radix
-    if size > _DENSE_CELLS:
-        code = np.unique(code, return_inverse=True)[1]
-        size = int(code.max()) + 1
-    p = np.bincount(code[:n], minlength=size) / n
-    q = np.bincount(code[n:], minlength=size) / (len(code) - n)
+    p, q = shares(columns)
     return min(1.0, float(np.abs(p - q).sum() / 2))  # sums may end a bit above 1
