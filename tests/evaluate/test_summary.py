@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from fairveil.errors import TableError
-from fairveil.evaluate import probe, report, split, tstr, tvd
+from fairveil.evaluate import parity_gap, probe, report, split, tstr, tvd
 
 ADULT = Path(__file__).parents[3] / "shared" / "data" / "adult.csv"
 
 BLOCKS = (
     "distance",
     "utility",
+    "group_utility",
     "parity_gap",
     "probe",
     "cluster_information",
@@ -59,6 +60,8 @@ def test_report_agrees_with_its_parts(full):
     assert full["distance"]["synthetic"]["2-way"] == tvd(train, fake, ways=2).to_dict()
     direct = tstr(fake, test, target="y", positive="yes").to_dict()
     assert full["utility"]["synthetic"] == direct
+    apart = parity_gap(fake, test, target="y", sensitive=["s", "r"], positive="yes")
+    assert full["parity_gap"]["synthetic"] == [gap.to_dict() for gap in apart]
     audit = probe(fake, "s", exclude=["s", "r"]).to_dict()
     assert full["probe"]["synthetic"][0] == audit
 
@@ -67,6 +70,7 @@ def test_blocks_without_a_question_are_empty():
     tables = _table(200, 0), _table(200, 1), _table(200, 2)
     found = report(*tables)
     assert found["utility"] == {}
+    assert found["group_utility"] == {}
     assert found["parity_gap"] == {}
     assert found["cluster_information"] == {}
     assert found["real_people_information"] == {}

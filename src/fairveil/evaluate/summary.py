@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fairveil._shield import guarded
-from fairveil.evaluate._tables import FEWEST, coded, column, door, paired, require
+from fairveil.evaluate._tables import door, paired, require
 from fairveil.evaluate.fairness import (
     cluster_information,
-    parity_gap,
     probe,
     real_people_information,
 )
-from fairveil.evaluate.utility import tstr, tvd
+from fairveil.evaluate.utility import prediction, tvd
 
 FORMAT = "fairveil-evaluation"
 VERSION = 1
@@ -38,7 +37,7 @@ def report(
     positive: Any = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Run every evaluation: distance, utility, group gaps, probes, cluster information.
+    """Run the evaluations: distance, utility, groups, probes, cluster information.
 
     All sensitive columns are hidden from auditors and clusters. Each block holds the
     figures of the synthetic table under ``synthetic`` and those of real rows under
@@ -50,7 +49,7 @@ def report(
         real_test: real rows that it did not see.
         synthetic: the release.
         sensitive: sensitive columns; none: the fairness blocks are empty.
-        target: column to predict; None: the blocks on prediction are empty.
+        target: column to predict; None: the three blocks on prediction are empty.
         positive: value of the target that counts as positive; without it the block on
             group gaps is empty for a target of more than two values.
         seed: of everything drawn at random.
@@ -80,8 +79,7 @@ def report(
             "synthetic": len(release),
         },
         "distance": _distances(train, {"synthetic": release, "real": test}, seed),
-        "utility": _utility(sources, test, target, positive, seed),
-        "parity_gap": _gaps(
+        **_predictions(
             sources, test, sensitive, target=target, positive=positive, seed=seed
         ),
         "probe": _probes(sources, sensitive, seed),
@@ -101,18 +99,7 @@ def _distances(train: Any, others: dict[str, Any], seed: int) -> dict[str, Any]:
     }
 
 
-def _utility(
-    sources: dict[str, Any], test: Any, target: str | None, positive: Any, seed: int
-) -> dict[str, Any]:
-    if target is None:
-        return {}
-    return {
-        source: tstr(table, test, target=target, positive=positive, seed=seed).to_dict()
-        for source, table in sources.items()
-    }
-
-
-def _gaps(
+def _predictions(
     sources: dict[str, Any],
     test: Any,
     sensitive: Sequence[str],
@@ -121,26 +108,30 @@ def _gaps(
     positive: Any,
     seed: int,
 ) -> dict[str, Any]:
-    columns = [name for name in sensitive if name != target]
-    if target is None or not columns:
-        return {}
-    _, values = coded(*(column(table, target) for table in (test, *sources.values())))
-    if positive is None and len(values) > FEWEST:
-        return {}  # which of many values is the positive one?
-    return {
-        source: [
-            gap.to_dict()
-            for gap in parity_gap(
-                table,
-                test,
-                target=target,
-                sensitive=columns,
-                positive=positive,
-                seed=seed,
-            )
-        ]
+    """The three blocks on prediction, each empty where it has no question."""
+    blocks: dict[str, Any] = {"utility": {}, "group_utility": {}, "parity_gap": {}}
+    if target is None:
+        return blocks
+    found = {
+        source: prediction(
+            table,
+            test,
+            target=target,
+            sensitive=sensitive,
+            positive=positive,
+            seed=seed,
+        )
         for source, table in sources.items()
     }
+    for source, one in found.items():
+        blocks["utility"][source] = one.utility.to_dict()
+        blocks["group_utility"][source] = [part.to_dict() for part in one.groups]
+        blocks["parity_gap"][source] = [gap.to_dict() for gap in one.gaps]
+    for name in ("group_utility", "parity_gap"):
+        # empty for many classes: which of them is the positive one?
+        if not all(blocks[name].values()):
+            blocks[name] = {}
+    return blocks
 
 
 def _probes(
