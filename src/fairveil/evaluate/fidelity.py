@@ -117,15 +117,16 @@ def wasserstein(real: Any, synthetic: Any) -> TransportDistance:
     Raises:
         TableError: columns differ.
     """
-    names, columns, numeric = _columns(real, synthetic)
-    coded = np.array([_transport(a, b) for a, b in columns])
+    names, columns, counts = _columns(real, synthetic)
+    both = list(zip(columns, counts, strict=True))
+    coded = np.array([_transport(a, b, count) for (a, b), count in both])
     mixed = [
-        far if is_number else _variation(a, b)
-        for far, is_number, (a, b) in zip(coded, numeric, columns, strict=True)
+        _variation(a, b) if count else moved
+        for moved, ((a, b), count) in zip(coded, both, strict=True)
     ]
     return TransportDistance(
         mean=_mean(coded),
-        numeric=_mean(coded[numeric]),
+        numeric=_mean(coded[counts == 0]),
         mixed=_mean(np.array(mixed)),
         columns=dict(zip(names, coded.tolist(), strict=True)),
     )
@@ -146,7 +147,8 @@ def kolmogorov_smirnov(real: Any, synthetic: Any) -> KolmogorovSmirnov:
     Raises:
         TableError: columns differ.
     """
-    names, columns, numeric = _columns(real, synthetic)
+    names, columns, counts = _columns(real, synthetic)
+    numeric = counts == 0
     tests = np.array([_two_sample(a, b) for a, b in columns])
     return KolmogorovSmirnov(
         statistic=_mean(tests[:, 0]),
@@ -292,23 +294,16 @@ def _kernel_sum(x: Floats, y: Floats, gamma: float) -> float:
 
 def _columns(
     real: Any, synthetic: Any
-) -> tuple[list[str], list[tuple[Floats, Floats]], npt.NDArray[np.bool_]]:
-    """Names, known values of both tables (categories as codes), and which are numbers.
-
-    Values are scaled as ``wasserstein`` says.
-    """
+) -> tuple[list[str], list[tuple[Floats, Floats]], Ints]:
+    """Names, known values of both tables (categories as codes), cardinalities."""
     first, second = paired(real, synthetic)
     names = [str(name) for name in first.columns]
     coding = features((first, second), list(first.columns))
-    one, two = coding.matrices
-    columns = []
-    for i, count in enumerate(coding.cardinality):
-        a, b = one[:, i], two[:, i]
-        a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-        low, high = (0.0, count - 1.0) if count else _span(a, b)
-        scale = 1 / (high - low) if high > low else 0.0
-        columns.append(((a - low) * scale, (b - low) * scale))
-    return names, columns, coding.cardinality == 0
+    known = [
+        (a[~np.isnan(a)], b[~np.isnan(b)])
+        for a, b in zip(*(m.T for m in coding.matrices), strict=True)
+    ]
+    return names, known, coding.cardinality
 
 
 def _span(a: Floats, b: Floats) -> tuple[float, float]:
@@ -319,10 +314,14 @@ def _span(a: Floats, b: Floats) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-def _transport(a: Floats, b: Floats) -> float:
+def _transport(a: Floats, b: Floats, count: int) -> float:
+    """Of one column with ``count`` categories; 0 for a number."""
     if not len(a) or not len(b):
         return float(len(a) != len(b))
-    return float(wasserstein_distance(a, b))
+    low, high = (0.0, count - 1.0) if count else _span(a, b)
+    if low == high:
+        return 0.0
+    return float(wasserstein_distance(*((v - low) / (high - low) for v in (a, b))))
 
 
 def _variation(a: Floats, b: Floats) -> float:
