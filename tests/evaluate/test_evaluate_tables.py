@@ -54,6 +54,14 @@ def test_dates_become_seconds():
     np.testing.assert_array_equal(t.numbers(gaps), [3600, 7200])
 
 
+def test_infinite_numbers_are_missing_and_huge_ones_held():
+    wild = pd.Series([np.inf, -np.inf, 1e300, -1e300, 2.0])
+    np.testing.assert_array_equal(t.numbers(wild), [np.nan, np.nan, 1e100, -1e100, 2])
+    (codes,), labels = t.coded(wild)
+    assert codes[:2].tolist() == [-1, -1]
+    assert len(labels) == 3
+
+
 def test_features_mark_categories_and_treat_infinity_as_missing():
     frame = pd.DataFrame({"x": [1.0, np.inf, 3.0], "c": ["b", None, "a"]})
     coding = t.features((frame, frame), ["x", "c"])

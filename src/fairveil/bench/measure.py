@@ -127,6 +127,8 @@ def measure(
     Raises:
         TableError: a table has no rows, or the columns differ.
     """
+    if min(map(len, (train, test, synthetic))) == 0:
+        raise TableError(problem("the table has no rows"))
     lacking = set(map(str, train.columns)) ^ set(map(str, synthetic.columns))
     if lacking:
         raise TableError(problem("the columns differ", got=", ".join(sorted(lacking))))

@@ -21,6 +21,7 @@ from fairveil.evaluate._tables import Ints
 
 _MOST_CATEGORIES = 50
 _BATCH = 4096
+_FAR = 1e6  # deviations: squares keep their digits
 _GLANCE = 1000  # rows that mostly show enough different ones already
 
 
@@ -29,6 +30,7 @@ class Axis:
     """How one column enters the space; ``categories`` is None for a number.
 
     A number is moved by ``centre`` and multiplied by ``scale``; 0 hides a constant.
+    Values of another table than the fitted one are held within ``_FAR`` of the centre.
     """
 
     categories: Floats | None
@@ -39,7 +41,7 @@ class Axis:
         """The (rows, 1 or categories) coordinates of a column."""
         if self.categories is None:
             moved = np.nan_to_num((values - self.centre) * self.scale)
-            return moved[:, None].astype(np.float32)
+            return np.clip(moved, -_FAR, _FAR)[:, None].astype(np.float32)
         hit = np.equal.outer(values, self.categories)
         return hit.astype(np.float32)
 

@@ -23,6 +23,7 @@ from fairveil.errors import TableError, problem
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 MISSING = -1
+_LARGEST = 1e100
 SMALL_GROUP = 20
 FEWEST = 2  # groups, classes or kinds of rows that can be told apart at all
 MAX_GROUPS = 10  # a numeric sensitive column with more values is cut at its quartiles
@@ -136,8 +137,17 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
 def numbers(series: pd.Series) -> Floats | None:
     """A column as floats with NaN for missing, or None where it holds no numbers.
 
-    Booleans become 0 and 1; dates and durations become seconds.
+    Booleans become 0 and 1; dates and durations become seconds. Infinite numbers count
+    as missing, since models and quantiles refuse them; those beyond 1e100 as 1e100, so
+    that squares stay finite.
     """
+    found = _floats(series)
+    if found is None:
+        return None
+    return np.clip(np.where(np.isfinite(found), found, np.nan), -_LARGEST, _LARGEST)
+
+
+def _floats(series: pd.Series) -> Floats | None:
     if series.isna().all():
         return np.full(len(series), np.nan)
     if pd.api.types.is_numeric_dtype(series):
@@ -184,8 +194,7 @@ def coded(*parts: pd.Series) -> tuple[list[Ints], list[str]]:
 def features(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> Features:
     """Code the named columns of several frames alike.
 
-    A column is numeric where it is so in every frame. Infinite numbers count as
-    missing, since the models refuse them.
+    A column is numeric where it is so in every frame.
     """
     blocks: list[list[Floats]] = [[] for _ in frames]
     cardinality = []
@@ -204,7 +213,7 @@ def features(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> Features
 def _feature(parts: Sequence[pd.Series]) -> tuple[list[Floats], int]:
     floats = [values for part in parts if (values := numbers(part)) is not None]
     if len(floats) == len(parts):
-        return [np.where(np.isfinite(v), v, np.nan) for v in floats], 0
+        return floats, 0
     codes, labels = coded(*parts)
     return [np.where(c == MISSING, np.nan, c) for c in codes], len(labels)
 
