@@ -209,6 +209,25 @@ def test_p_values_of_independent_columns_are_spread_evenly():
     assert min(values) >= 0.05
 
 
+@pytest.mark.statistical
+def test_parity_of_independent_columns_is_that_of_chance():
+    found = [
+        cluster_information(
+            _blobs(200, seed, tied=False), ["s"], clusters=3, permutations=19, seed=seed
+        )[0]
+        for seed in range(60)
+    ]
+    excess = [one.range_of_parity - one.null_parity for one in found]
+    assert abs(np.mean(excess)) < 3 * np.std(excess) / np.sqrt(60)
+    # on 200 rows chance alone is above the paper's limit for an even spread
+    assert min(one.null_parity for one in found) > 0.05
+
+
+def test_parity_of_one_group_is_zero_and_so_is_its_chance():
+    (found,) = cluster_information(_blobs(60, 0, tied=False).assign(s="p"), ["s"])
+    assert (found.range_of_parity, found.null_parity) == (0, 0)
+
+
 def test_the_sensitive_columns_do_not_shape_the_clusters():
     frame = _blobs(600, 0, tied=True)
     relabelled = frame.assign(s=np.random.default_rng(0).permutation(frame["s"]))

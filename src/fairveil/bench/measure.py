@@ -104,8 +104,8 @@ def measure(
     ``wasserstein_mixed``; ``ks``, ``ks_p``, ``ks_numeric``; ``dwp``, ``dwp_corr``;
     ``silhouette``, ``davies_bouldin``; ``copies``, ``copies_within``; and for each
     sensitive column c: ``probe_c`` (from all other columns), ``probe_hidden_c`` (from
-    those that are not sensitive), ``cluster_parity_c``, ``cluster_mi_c``,
-    ``cluster_mi_null_c`` (its mean by chance), and, where c is not the target,
+    those that are not sensitive), ``cluster_parity_c``, ``cluster_mi_c``, their means
+    by chance ``cluster_parity_null_c``, ``cluster_mi_null_c``, and, if c is no target,
     ``group_auroc_min_c``, ``group_auroc_lr_min_c``, ``group_accuracy_min_c``,
     ``parity_gap_c``, ``odds_gap_c``. docs/metrics.md has their formulas.
 
@@ -297,8 +297,13 @@ def _information(work: _Problem) -> None:
         return [
             value
             for one in found
-            for value in (one.range_of_parity, one.mutual_information, one.null_mean)
+            for value in (
+                one.range_of_parity,
+                one.null_parity,
+                one.mutual_information,
+                one.null_mean,
+            )
         ]
 
-    kinds = ("cluster_parity", "cluster_mi", "cluster_mi_null")
+    kinds = ("cluster_parity", "cluster_parity_null", "cluster_mi", "cluster_mi_null")
     work.put([f"{kind}_{name}" for name in sensitive for kind in kinds], told)

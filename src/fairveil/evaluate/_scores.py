@@ -147,3 +147,11 @@ def mutual_information(counts: Floats) -> float:
     apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
     return max(0.0, float((joint[seen] * np.log(joint[seen] / apart[seen])).sum()))
+
+
+def range_of_parity(counts: Floats) -> float:
+    """Largest over clusters (rows) of the range over groups of P(cluster | group).
+
+    Every group has a count.
+    """
+    return float(np.ptp(counts / counts.sum(axis=0), axis=1).max())

@@ -26,6 +26,7 @@ from fairveil.evaluate._scores import (
     auroc,
     contingency,
     mutual_information,
+    range_of_parity,
 )
 from fairveil.evaluate._tables import (
     FEWEST,
@@ -105,7 +106,8 @@ def cluster_information(
     K-Means on the columns that are neither in ``columns`` nor in ``exclude``. Groups
     are formed as in ``probe``. ``range_of_parity`` is the parity figure of the
     clustering-based evaluation of fair synthetic data (ECML PKDD 2025): under .05 is
-    called evenly spread there, under .15 balanced.
+    called evenly spread there, under .15 balanced; ``null_parity`` tells what chance
+    alone makes of it.
 
     Args:
         frame: the table to audit, real or synthetic.
@@ -313,27 +315,28 @@ def _information(
     clusters, codes = member[rows], found.codes[rows]
     if len(found.labels) < FEWEST:
         notes = (*found.notes, "fewer than two groups: nothing to tell apart")
-        return ClusterInformation(column, 0, 0, 0, 1, 0, len(rows), size, notes)
+        return ClusterInformation(
+            column, 0, 0, 0, 1, 0, len(rows), size, notes, null_parity=0
+        )
     shape = (size, len(found.labels))
     counts = contingency(clusters, codes, shape)
     observed = mutual_information(counts)
-    null = np.array(
-        [
-            mutual_information(contingency(clusters, rng.permutation(codes), shape))
-            for _ in range(permutations)
-        ]
-    )
+    shuffled = [
+        contingency(clusters, rng.permutation(codes), shape)
+        for _ in range(permutations)
+    ]
+    null = np.array([mutual_information(table) for table in shuffled])
     # equal tables may differ in the last bits; count them as equally informative
     reached = int((null >= observed - 1e-12).sum())
-    spread = np.ptp(counts / counts.sum(axis=0), axis=1)
     return ClusterInformation(
         column=column,
         mutual_information=observed,
         null_mean=float(null.mean()),
         null_q95=float(np.quantile(null, 0.95)),
         p_value=(1 + reached) / (1 + permutations),
-        range_of_parity=float(spread.max()),
+        range_of_parity=range_of_parity(counts),
         n=len(rows),
         clusters=size,
         notes=found.notes,
+        null_parity=float(np.mean([range_of_parity(table) for table in shuffled])),
     )

@@ -266,6 +266,7 @@ class ClusterInformation(Result):
         n: rows used.
         clusters: clusters fitted.
         notes: what was left out or true by definition.
+        null_parity: mean of ``range_of_parity`` over permutations of the column.
     """
 
     column: str
@@ -277,6 +278,7 @@ class ClusterInformation(Result):
     n: int
     clusters: int
     notes: tuple[str, ...] = ()
+    null_parity: float = float("nan")
 
     @property
     def spread(self) -> str:
