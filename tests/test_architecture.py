@@ -61,6 +61,7 @@ LEVELS = {
     "_cli_ledger": 7,
     "_cli_audit": 8,
     "__main__": 8,
+    "_cli_bench": 8,
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
 TENSOR_HOMES = ("nn", "private", "post")

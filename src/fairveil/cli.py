@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 import typer
 
 from fairveil import __version__, _cli_audit, _cli_privacy, _cli_use, _console
+from fairveil._cli_bench import bench_app
 from fairveil._cli_ledger import ledger_app
 from fairveil._cli_use import Sensitive, column_names
 from fairveil.errors import ConfigError, problem
@@ -304,6 +305,7 @@ _cli_use.register(app)
 _cli_privacy.register(app)
 _cli_audit.register(app)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

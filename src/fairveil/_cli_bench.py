@@ -1,0 +1,295 @@
+"""The commands ``fairveil bench``: run methods on public tables, measure, compare.
+
+NOT PRIVATE: every figure compares with real rows, so the tables have to be public ones;
+their names are listed in ``bench.tables``, and no other table is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fairveil import _console
+from fairveil.errors import ConfigError, problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fairveil.bench.grid import Grid
+    from fairveil.bench.jobs import Job
+    from fairveil.bench.results import Row
+
+bench_app = typer.Typer(
+    no_args_is_help=True,
+    help="Compare fairveil with its peers on public tables (not private).",
+)
+
+Grids = Literal["small", "core", "full"]
+Work = Annotated[Path, typer.Option(help="Folder of all runs; resumed from.")]
+Data = Annotated[Path, typer.Option(help="Folder of the public tables.")]
+Results = Annotated[
+    Path | None,
+    typer.Option(help="File of rows to add to; default: WORK/results.jsonl."),
+]
+Tables = Annotated[str | None, typer.Option(help="Names, comma between.")]
+Methods = Annotated[
+    str | None,
+    typer.Option(help="Names, comma between; or ours, variants, peers, all."),
+]
+Epsilons = Annotated[str | None, typer.Option(help="Budgets, comma between; or inf.")]
+Seeds = Annotated[str | None, typer.Option(help="Whole numbers, comma between.")]
+Files = Annotated[list[Path], typer.Argument(help="Files of results (.jsonl).")]
+_WORK, _DATA = Path(".bench"), Path("data")
+
+
+@bench_app.command(
+    epilog="Example: fairveil bench run --grid small --data FOLDER --methods ours"
+)
+def run(
+    *,
+    grid: Annotated[Grids, typer.Option(help="What the lists below default to.")] = (
+        "small"
+    ),
+    tables: Tables = None,
+    methods: Methods = None,
+    epsilons: Epsilons = None,
+    seeds: Seeds = None,
+    data: Data = _DATA,
+    work: Work = _WORK,
+    results: Results = None,
+    time_limit: Annotated[
+        float, typer.Option(help="Seconds for each run; then it is ended.")
+    ] = 900.0,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run finished runs anew.")
+    ] = False,
+) -> None:
+    """Run a grid: each run a process with one thread; measure; add rows of results.
+
+    A stopped command goes on where it was. A run that timed out is tried again under a
+    longer limit only. Runs whose environment is missing are marked so: see
+    'fairveil bench envs'.
+    """
+    from fairveil import _check
+    from fairveil.bench import runner
+
+    _check.positive(time_limit=time_limit)
+    jobs = _grid(grid, tables, methods, epsilons, seeds).jobs()
+    for place, job in enumerate(jobs, start=1):
+        status = runner.run_job(
+            job, work=work, data=data, time_limit=time_limit, again=again
+        )
+        _record(job, status, f"[{place}/{len(jobs)}]", work=work, results=results)
+
+
+@bench_app.command(epilog="Example: fairveil bench measure --grid core")
+def measure(
+    *,
+    grid: Annotated[Grids, typer.Option(help="What the lists below default to.")] = (
+        "full"
+    ),
+    tables: Tables = None,
+    methods: Methods = None,
+    epsilons: Epsilons = None,
+    seeds: Seeds = None,
+    work: Work = _WORK,
+    results: Results = None,
+) -> None:
+    """Measure the finished runs of a grid anew, without running anything."""
+    from fairveil.bench import runner
+
+    jobs = _grid(grid, tables, methods, epsilons, seeds).jobs()
+    done = [(job, status) for job in jobs if (status := runner.status_of(job, work))]
+    for place, (job, status) in enumerate(done, start=1):
+        head = f"[{place}/{len(done)}]"
+        _record(job, status, head, work=work, results=results, again=True)
+
+
+@bench_app.command(epilog="Example: fairveil bench table .bench/results.jsonl")
+def table(
+    files: Files,
+    *,
+    metrics: Annotated[
+        str | None, typer.Option(help="Figures, comma between; docs/metrics.md.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every run's figures there, too.")
+    ] = None,
+) -> None:
+    """Print means over seeds, with 95 % intervals, for each table and budget.
+
+    Of several files' rows of one run, the first file's stands unless it is unfinished.
+    """
+    from fairveil.bench import results
+
+    rows = results.read(*files)
+    if csv is not None:
+        _write_csv(csv, results.frame(rows))
+    _print(results.summary(rows, _names(metrics) or results.HEADLINE))
+
+
+@bench_app.command(epilog="Example: fairveil bench envs dpmm smartnoise")
+def envs(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Environments; default: all.")
+    ] = None,
+    *,
+    work: Work = _WORK,
+) -> None:
+    """Install the peers' libraries, each into an environment of its own, in WORK/envs.
+
+    Nothing outside that folder is changed.
+    """
+    from fairveil import _check
+    from fairveil.bench import methods, runner
+
+    environments = import_module("fairveil.bench.envs")
+
+    known = [
+        each.environment
+        for each in methods.METHODS.values()
+        if each.environment != methods.OURS
+    ]
+    wanted = names or list(dict.fromkeys(known))
+    for name in wanted:
+        _check.one_of(tuple(dict.fromkeys(known)), environment=name)
+    for name in wanted:
+        environments.make(name, work / runner.ENVIRONMENTS)
+        _console.say(f"{name}: installed")
+
+
+@bench_app.command(epilog="Example: fairveil bench page benchmarks/results/*.jsonl")
+def page(
+    files: Files,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Markdown page; plots go beside it.")
+    ] = Path("docs/benchmarks.md"),
+) -> None:
+    """Write the page of comparisons and its plots from files of results alone."""
+    from fairveil.bench import results
+
+    import_module("fairveil.bench.page").write(results.read(*files), output)
+    _console.say(f"Wrote {output}.")
+
+
+def _grid(
+    grid: str,
+    tables: str | None,
+    methods: str | None,
+    epsilons: str | None,
+    seeds: str | None,
+) -> Grid:
+    """A named grid, with what was asked for instead of its parts."""
+    from fairveil.bench.grid import GRIDS, Grid
+
+    base = GRIDS[grid]
+    return Grid(
+        tables=_names(tables) or base.tables,
+        methods=_names(methods) or base.methods,
+        epsilons=[_number(text) for text in _names(epsilons)] or base.epsilons,
+        seeds=[_whole(text) for text in _names(seeds)] or base.seeds,
+    )
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(problem("a budget must be a number", got=text)) from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(problem("a seed must be a whole number", got=text)) from None
+
+
+def _record(
+    job: Job,
+    status: str,
+    head: str,
+    *,
+    work: Path,
+    results: Path | None,
+    again: bool = False,
+) -> None:
+    """Measure a run, add its row, show it."""
+    from filelock import FileLock
+
+    from fairveil.bench import runner
+    from fairveil.bench.results import add, row_of
+
+    row: Row = {"status": status}
+    if status != runner.BUSY:  # its harness will add it
+        row = row_of(job, status, work=work, again=again)
+        work.mkdir(parents=True, exist_ok=True)
+        with FileLock(work / ".results.lock"):
+            add(results or work / "results.jsonl", row)
+    name = f"{job.table}, {job.method}, epsilon {job.epsilon:g}, seed {job.seed}"
+    typer.echo(f"{head} {name}: {_told(row)}")
+
+
+def _told(row: Row) -> str:
+    """A run in a few words."""
+    parts = [row["status"]]
+    if row.get("reason") or row.get("refused"):
+        parts.append(str(row.get("reason") or row.get("refused")))
+    if row.get("cpu_seconds") is not None:
+        parts.append(f"{row['cpu_seconds']:.0f} CPU s, {row['peak_mb']:.0f} MB")
+    for key, text in (("auroc_gbm", "AUROC"), ("tvd2", "2-way")):
+        value = row.get("measured", {}).get(key)
+        if value is not None:
+            parts.append(f"{text} {value:.3f}")
+    return "; ".join(parts)
+
+
+def _write_csv(path: Path, runs: pd.DataFrame) -> None:
+    from fairveil import _files
+
+    try:
+        _files.write_whole(path, runs.to_csv(index=False).encode())
+    except OSError:
+        raise ConfigError(
+            problem("the file cannot be written", got=str(path))
+        ) from None
+
+
+def _print(means: pd.DataFrame) -> None:
+    """One block for each table and budget, the methods under each other."""
+    if means.empty:
+        _console.say("There are no results yet.")
+        return
+    metrics = [name.removesuffix("_low") for name in means if name.endswith("_low")]
+    shown = None
+    for line in means.to_dict("records"):
+        place = line["table"], line["epsilon"]
+        if place != shown:
+            budget = "not private" if math.isinf(place[1]) else f"epsilon {place[1]:g}"
+            typer.echo(f"\n{place[0]}, {budget}")
+            typer.echo(_line("method", "runs", metrics))
+            shown = place
+        cells = [_cell(line[name], line[f"{name}_high"]) for name in metrics]
+        typer.echo(_line(line["method"], str(line["runs"]), cells, line["unfinished"]))
+    typer.echo("\nMean +- half the 95 % interval over seeds (Student's t).")
+
+
+def _line(name: str, runs: str, cells: list[str], last: str = "") -> str:
+    return f"{name:<22}{runs:>5}{''.join(f'{c:>17}' for c in cells)}  {last}".rstrip()
+
+
+def _cell(middle: float, high: float) -> str:
+    if math.isnan(middle):
+        return "-"
+    places = 0 if abs(middle) >= 10 else 4  # noqa: PLR2004  (costs, not shares)
+    spread = "" if math.isnan(high) else f" +-{high - middle:.{places}f}"
+    return f"{middle:.{places}f}{spread}"
