@@ -3,6 +3,8 @@
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
 #   make figures docs/figures.md and docs/discovery.md: Adult, 3 seeds, some 20 CPU minutes
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
+#   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
+#   make bench-full  every table, method, budget and seed, in days; resumes
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -12,9 +14,13 @@ PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
 UPGRADE ?=
+DATA ?= data
+WORK ?= .bench
 
 VENV := .venv
 BIN := $(VENV)/bin
+RESULTS := benchmarks/results
+BENCH := $(BIN)/fairveil bench
 PIP := $(BIN)/python -m pip install --quiet --no-deps
 LOCKS := requirements.lock requirements-test.lock
 UV := $(VENV)/lock-tool/bin/uv
@@ -25,7 +31,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures audit lint lock clean
+.PHONY: help demo test figures audit bench bench-full lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -44,6 +50,19 @@ figures: $(VENV)/.run
 
 audit: $(VENV)/.run
 	$(BIN)/fairveil audit --page docs/audit.md $(ARGS)
+
+# A peer runs only where its environment is installed; else its cached row is shown.
+bench: $(VENV)/.run
+	$(BENCH) run --grid small --data $(DATA) --work $(WORK) $(ARGS)
+	$(BENCH) table --grid small $(WORK)/results.jsonl $(wildcard $(RESULTS)/*.jsonl)
+
+bench-full: $(VENV)/.run
+	$(BENCH) envs --work $(WORK)
+	$(BENCH) run --grid full --methods ours,variants --data $(DATA) --work $(WORK) \
+		--results $(RESULTS)/fairveil.jsonl $(ARGS)
+	$(BENCH) run --grid full --methods peers --data $(DATA) --work $(WORK) \
+		--results $(RESULTS)/peers.jsonl $(ARGS)
+	$(BENCH) page $(RESULTS)/fairveil.jsonl $(RESULTS)/peers.jsonl
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

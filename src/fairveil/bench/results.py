@@ -22,7 +22,6 @@ from fairveil.bench import HARNESS
 from fairveil.bench.jobs import (
     MEASURED,
     Job,
-    lay_table,
     read_cells,
     read_json,
     write_json,
@@ -52,11 +51,13 @@ def measured(job: Job, *, work: Path, again: bool = False) -> dict[str, Any]:
     if found.get("harness") == HARNESS and not again:
         return found
     known, schema = table(job.table), home / "schema.json"
+    train, test = (read_cells(home / f"{n}.csv", schema) for n in ("train", "test"))
     try:
+        synthetic = read_cells(folder / "synthetic.csv", schema)
         figures, notes = measure(
-            read_cells(home / "train.csv", schema),
-            read_cells(home / "test.csv", schema),
-            read_cells(folder / "synthetic.csv", schema),
+            train,
+            test,
+            synthetic,
             target=known.target,
             positive=known.positive,
             sensitive=known.sensitive,
@@ -67,20 +68,18 @@ def measured(job: Job, *, work: Path, again: bool = False) -> dict[str, Any]:
     else:
         plain = {k: v if math.isfinite(v) else None for k, v in figures.items()}
         found = {"harness": HARNESS, "figures": plain, "notes": list(notes)}
+        found["rows"] = len(synthetic)
     write_json(folder / MEASURED, found)
     return found
 
 
-def row_of(
-    job: Job, status: str, *, work: Path, data: Path | None = None, again: bool = False
-) -> Row:
+def row_of(job: Job, status: str, *, work: Path, again: bool = False) -> Row:
     """The row of a job that ended with ``status``.
 
     Args:
         job: the run.
         status: as ``runner.run_job`` returns it.
         work: folder that all runs share.
-        data: folder of the tables, where train and test rows have to be laid down.
         again: measure anew.
     """
     folder = job.folder(work)
@@ -99,12 +98,11 @@ def row_of(
     facts = ("library", "version", "build", "settings", "epsilon_spent", "notes")
     row |= {name: done[name] for name in (*facts, "refused") if name in done}
     if status == "ok":
-        if data is not None:
-            lay_table(job.table, work=work, data=data)
         found = measured(job, work=work, again=again)
         if "fault" in found:
             return row | {"status": "failed", "reason": found["fault"]}
-        row |= {"measured": found["figures"], "undefined": found["notes"]}
+        row |= {"rows": found["rows"], "measured": found["figures"]}
+        row |= {"undefined": found["notes"]}
     return row
 
 

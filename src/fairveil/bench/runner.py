@@ -26,7 +26,8 @@ from fairveil.bench.jobs import (
     read_json,
     write_json,
 )
-from fairveil.bench.methods import method
+from fairveil.bench.methods import OURS, method
+from fairveil.errors import ConfigError, problem
 
 ENVIRONMENTS = "envs"  # folder of the peers' environments, inside the work folder
 NO_ENVIRONMENT = "missing-environment"
@@ -51,7 +52,6 @@ _SURROUNDINGS = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "CUDA_VISIBLE_DEVICES": "",
     "PYTHONHASHSEED": "0",
-    "PYTHONSAFEPATH": "1",  # a script's neighbours are no modules
     "PYTHONWARNINGS": "ignore",
 }
 
@@ -110,7 +110,10 @@ def run_job(
             if before and not again:  # by another harness, just now
                 return before
             path = lay_job(job, work=work, time_limit=time_limit)
-            return _run(folder, [str(python), str(known.script), str(path)], time_limit)
+            # our script's neighbours are no modules of its own
+            flags = ["-P"] if known.environment == OURS else []
+            command = [python, *flags, str(known.script), str(path)]
+            return _run(folder, command, time_limit)
     except Timeout:
         return BUSY
 
@@ -133,19 +136,21 @@ def _spend(command: list[str], folder: Path, time_limit: float) -> dict[str, Any
     """Run a command to its end or its limit; nothing of it is left alive."""
     errors = folder / "stderr.txt"
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), f"{time_limit:g}"]
-    process = subprocess.Popen(  # noqa: S603  (our own scripts)
+    with subprocess.Popen(  # noqa: S603  (our own scripts)
         [*launcher, str(errors), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env={**os.environ, **_SURROUNDINGS},
         start_new_session=True,  # an interrupt is passed on below, once
-    )
-    try:
-        told, _ = process.communicate()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    ) as process:
+        try:
+            told, _ = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if process.returncode:
+        raise ConfigError(problem("the run was ended from outside", got=folder.name))
     facts = json.loads(told)
     late = facts.pop("timeout")
     status = "timeout" if late else "failed" if facts["exit_code"] else "ok"

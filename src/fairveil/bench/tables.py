@@ -1,6 +1,6 @@
 """The public tables of the benchmark: how to read them, what to predict, what to drop.
 
-Public: every table here is published; its licence stands where it is got from. Columns
+Public: every table here is published under the licence that ``source`` names. Columns
 that tell the target, weights and constants are dropped, each with its reason.
 """
 
@@ -29,6 +29,7 @@ class BenchTable:
     Attributes:
         name: in the results.
         file: its file in the folder of tables.
+        source: where it is published, and its licence.
         target: column to predict.
         positive: its value against all others; None: as it is.
         sensitive: columns that fairness is measured for.
@@ -39,6 +40,7 @@ class BenchTable:
 
     name: str
     file: str
+    source: str
     target: str
     positive: Any
     sensitive: tuple[str, ...]
@@ -125,6 +127,7 @@ _TABLES = (
     BenchTable(
         name="adult",
         file="adult.csv",
+        source="UCI 2, adult.data with a header; CC BY 4.0",
         target="income",
         positive=">50K",
         sensitive=("sex", "race"),
@@ -134,6 +137,7 @@ _TABLES = (
     BenchTable(
         name="compas",
         file="compas.csv",
+        source="ProPublica, compas-scores-two-years.csv, 14 columns; public records",
         target="two_year_recid",
         positive=1,
         sensitive=("race", "sex"),
@@ -142,6 +146,7 @@ _TABLES = (
     BenchTable(
         name="health_insurance_meps",
         file="health_insurance_meps.csv",
+        source="R package AER, HealthInsurance (MEPS 1996); GPL",
         target="insurance",
         positive="yes",
         sensitive=("gender", "ethnicity"),
@@ -149,6 +154,7 @@ _TABLES = (
     BenchTable(
         name="bank",
         file="bank.csv.gz",
+        source="UCI 222, bank-full.csv; CC BY 4.0",
         target="y",
         positive="yes",
         sensitive=("marital",),
@@ -157,6 +163,7 @@ _TABLES = (
     BenchTable(
         name="credit_default",
         file="credit_default.csv",
+        source="UCI 350, SEX decoded; CC BY 4.0",
         target="default_payment_next_month",
         positive=1,
         sensitive=("SEX",),
@@ -164,6 +171,7 @@ _TABLES = (
     BenchTable(
         name="acs_national2019",
         file="acs_national2019.csv",
+        source="NIST ACS Data Excerpts, national2019.csv; public domain",
         target="PINCP_DECILE",
         positive=None,
         sensitive=("SEX",),
@@ -177,6 +185,7 @@ _TABLES = (
     BenchTable(
         name="diabetes_brfss",
         file="diabetes_brfss.csv.gz",
+        source="CDC BRFSS 2015, Kaggle alexteboul, full binary file; CC0",
         target="Diabetes_binary",
         positive=1,
         sensitive=("Sex",),
@@ -184,6 +193,7 @@ _TABLES = (
     BenchTable(
         name="kdd_census_income",
         file="kdd_census_income.csv.gz",
+        source="UCI 117, training file with a header; CC BY 4.0",
         target="income",
         positive=">50K",
         sensitive=("sex", "race"),
@@ -192,6 +202,7 @@ _TABLES = (
     BenchTable(
         name="heart_failure",
         file="heart_failure.csv",
+        source="UCI 519; CC BY 4.0",
         target="DEATH_EVENT",
         positive=1,
         sensitive=("sex",),
@@ -200,6 +211,7 @@ _TABLES = (
     BenchTable(
         name="obesity",
         file="obesity.csv",
+        source="UCI 544; CC BY 4.0",
         target="NObeyesdad",
         positive=None,
         sensitive=("Gender",),
@@ -207,6 +219,7 @@ _TABLES = (
     BenchTable(
         name="appendicitis",
         file="appendicitis.csv",
+        source="UCI 938, all cases; CC BY 4.0",
         target="Diagnosis",
         positive="appendicitis",
         sensitive=("Sex",),
@@ -220,6 +233,7 @@ _TABLES = (
     BenchTable(
         name="hiv_actg175",
         file="hiv_actg175.csv",
+        source="ACTG 175, in lifelines with gender, race and arms decoded; CC BY 4.0",
         target="cens",
         positive=1,
         sensitive=("gender", "race"),
