@@ -65,6 +65,7 @@ LEVELS = {
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
 TENSOR_HOMES = ("nn", "private", "post")
+PEERS = "bench.peers"  # its scripts run elsewhere: see standalone_scripts
 NOISE_HOMES = ("privacy", "private", "chain", "synthesizer", "audit")
 NO_OTHER_RANDOM = ("privacy", "private", "chain")
 OTHER_RANDOM = ("numpy.random", "random", "scipy.stats")
@@ -225,6 +226,27 @@ def tensor_imports(root: Path) -> list[str]:
         if not found.own
         and found.target.split(".")[0] in TENSORS
         and not belongs(found.source, TENSOR_HOMES)
+        and not is_script(found.source)
+    ]
+
+
+def is_script(module: str) -> bool:
+    """Whether it runs a peer's library, in the peer's own environment."""
+    return belongs(module, (PEERS,)) and module.endswith("_adapter")
+
+
+def standalone_scripts(root: Path) -> list[str]:
+    """Peers' scripts that know fairveil, and modules of fairveil that know the peers.
+
+    The scripts may import any library because fairveil never does: each is a process
+    of its own, in an environment where fairveil is not installed.
+    """
+    return [
+        str(found)
+        for found in imports(root)
+        if found.own
+        and found.source != found.target
+        and (belongs(found.source, (PEERS,)) or belongs(found.target, (PEERS,)))
     ]
 
 
@@ -349,6 +371,7 @@ RULES = {
         cycles,
         forbidden_imports,
         tensor_imports,
+        standalone_scripts,
         noise_imports,
         other_randomness,
         row_access,
@@ -412,6 +435,21 @@ PLANTED = {
     "a circle": ("private/view.py", "from fairveil.private import step\n", "cycles"),
     "jax in the codec": ("codec.py", "import jax.numpy as jnp\n", "tensor_imports"),
     "torch anywhere else": ("privacy/zcdp.py", "import torch\n", "tensor_imports"),
+    "torch beside the peers' scripts": (
+        "bench/peers/leak.py",
+        "import torch\n",
+        "tensor_imports",
+    ),
+    "a peer's script sees fairveil": (
+        "bench/peers/leak_adapter.py",
+        "from fairveil.schema import Schema\n",
+        "standalone_scripts",
+    ),
+    "fairveil sees a peer's script": (
+        "bench/leak.py",
+        "from fairveil.bench.peers import dpmm_adapter\n",
+        "standalone_scripts",
+    ),
     "noise behind the border": (
         "post/leak.py",
         "from fairveil.privacy.noise import NoiseSource\n",
@@ -485,6 +523,9 @@ def small_tree(root: Path) -> Path:
         "evaluate/__init__.py": "",
         "chain.py": "from fairveil.private.step import x\n",
         "synthesizer.py": "from fairveil import chain\n",
+        "bench/__init__.py": "",
+        "bench/peers/__init__.py": "",
+        "bench/peers/dpmm_adapter.py": "import torch\n",
     }
     for name, text in clean.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
