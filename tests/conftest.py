@@ -31,9 +31,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fairveil")
 
 TINY = config.Fit(
-    vae=config.VaeTraining(hidden=(8,), latent=2, steps=3),
+    vae=config.VaeTraining(hidden=(8,), latent=2, steps=3, warm_steps=3, warm_batch=32),
     clustering=config.Clustering(clusters=3, lloyd_steps=1),
-    measuring=config.Measuring(most_bins=6, rounds=3, pool=2000),
+    measuring=config.Measuring(
+        most_bins=6, rounds=3, least_rounds=3, most_rounds=3, pool=2000
+    ),
     gan=config.GanTraining(
         steps=6,
         critic_steps=1,
@@ -44,7 +46,7 @@ TINY = config.Fit(
         critic=(8,),
         fair_critic=(8,),
     ),
-    calibration=config.Calibration(pool=2000, sweeps=5),
+    calibration=config.Calibration(pool=2000, iterations=4, sweeps=2),
 )
 
 

@@ -44,6 +44,7 @@ LEVELS = {
     "_artifact_zip": 2,  # a container, which knows nothing of models
     "evaluate": 5,
     "chain": 6,
+    "_rounds": 6,
     "_wishes": 6,
     "_spending": 6,
     "synthesizer": 6,
@@ -60,13 +61,13 @@ LEVELS = {
     "_console": 7,
     "_cli_ledger": 7,
     "_cli_audit": 8,
-    "__main__": 8,
     "_cli_bench": 8,
+    "__main__": 8,
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
 TENSOR_HOMES = ("nn", "private", "post")
 PEERS = "bench.peers"  # its scripts run elsewhere: see standalone_scripts
-NOISE_HOMES = ("privacy", "private", "chain", "synthesizer", "audit")
+NOISE_HOMES = ("privacy", "private", "chain", "_rounds", "synthesizer", "audit")
 NO_OTHER_RANDOM = ("privacy", "private", "chain")
 OTHER_RANDOM = ("numpy.random", "random", "scipy.stats")
 ROW_HOMES = ("private", "evaluate", "codec")

@@ -94,8 +94,8 @@ def test_members_and_no_pickle(blob):
                 pickle.loads(archive.read(name))
     facts, tensors = parts(blob)
     assert facts["format"] == "fairveil-model"
-    assert facts["version"] == 2
-    assert all(t.dtype.kind in "fi" for t in tensors.values())
+    assert facts["version"] == artifact.VERSION
+    assert all(t.dtype.kind in "fiu" for t in tensors.values())
 
 
 def test_equal_models_give_equal_files(tiny_model, blob, tmp_path):
@@ -121,9 +121,29 @@ def test_the_way_back_is_exact(tiny_model, blob, tmp_path):
     for a, b in zip(old.bundle.marginals, new.bundle.marginals, strict=True):
         assert (a.columns, a.noise_stddev) == (b.columns, b.noise_stddev)
         np.testing.assert_array_equal(a.counts, b.counts)
+    assert new.bundle.rows.dtype == np.int32
+    np.testing.assert_array_equal(old.bundle.rows, new.bundle.rows)
     np.testing.assert_array_equal(
         old.sampler.codes(100, Seeds.of(1)), new.sampler.codes(100, Seeds.of(1))
     )
+
+
+def test_rows_are_held_in_the_smallest_type(tiny_model, blob):
+    rows = parts(blob)[1]["rows"]
+    bundle = tiny_model._contents.bundle
+    assert max(bundle.codec.sizes) <= 256
+    assert rows.dtype == np.uint8
+    assert rows.shape == (len(bundle.rows), len(bundle.codec.names))
+
+
+@pytest.mark.parametrize(
+    ("most", "kind"),
+    [(1, np.uint8), (256, np.uint8), (257, np.uint16), (65_537, np.uint32)],
+)
+def test_the_smallest_type_holds_every_code(most, kind):
+    found = artifact._narrow((2, most))
+    assert found == kind
+    assert np.array(most - 1).astype(found) == most - 1
 
 
 @pytest.mark.parametrize("which", ["blob", "redrawn"])
@@ -318,6 +338,19 @@ FACTS = {
     "cap inf": lambda f: f.update(log_cap=float("inf")),
     "cap huge": lambda f: f.update(log_cap=-1e300),
     "cap text": lambda f: f.update(log_cap="0"),
+    "last twice": lambda f: f["last"].__setitem__(0, [0, 0]),
+    "last outside": lambda f: f["last"].__setitem__(0, [99]),
+    "last text": lambda f: f["last"].__setitem__(0, "0"),
+    "more last": lambda f: f["last"].append([0]),
+    "fewer last": lambda f: f["last"].pop(),
+    "last none": lambda f: f.update(last=None),
+    "sweeps none": lambda f: f.update(sweeps=0),
+    "sweeps negative": lambda f: f.update(sweeps=-1),
+    "sweeps real": lambda f: f.update(sweeps=2.0),
+    "sweeps true": lambda f: f.update(sweeps=True),
+    "sweeps text": lambda f: f.update(sweeps="3"),
+    "sweeps huge": lambda f: f.update(sweeps=10**9),
+    "sweeps nan": lambda f: f.update(sweeps=float("nan")),
     "clique true": lambda f: f["cliques"].__setitem__(1, [True]),
     "clique twice": lambda f: f["cliques"].__setitem__(0, [0, 0]),
     "clique falls": lambda f: f["cliques"].__setitem__(6, f["cliques"][6][::-1]),
@@ -373,8 +406,31 @@ def spoil(value):
     return make
 
 
+def coded(code):
+    """Rows whose last has another code in the first column (sex: two codes)."""
+
+    def make(rows):
+        out = rows.astype(np.int64)
+        out[-1, 0] = code
+        return out
+
+    return make
+
+
 TENSORS = {
     "lacking": lambda t: t.pop("theta/0"),
+    "rows lacking": lambda t: t.pop("rows"),
+    "rows none": swap("rows", lambda a: a[:0]),
+    "rows flat": swap("rows", lambda a: a[0]),
+    "rows deep": swap("rows", lambda a: a[None]),
+    "rows real": swap("rows", lambda a: a.astype(np.float32)),
+    "rows nan": swap("rows", spoil(np.nan)),
+    "rows of fewer columns": swap("rows", lambda a: a[:, :-1]),
+    "rows of more columns": swap("rows", lambda a: np.c_[a, a[:, 0]]),
+    "rows with an unknown code": swap("rows", coded(99)),
+    "rows with the first unknown code": swap("rows", coded(2)),
+    "rows below zero": swap("rows", coded(-1)),
+    "rows huge": swap("rows", coded(2**62)),
     "layer shape": swap("teacher/dec0/w", lambda a: a.T),
     "layer nan": swap("generator/gen0/w", spoil(np.nan)),
     "layer inf": swap("teacher/enc0/b", spoil(np.inf)),
@@ -397,27 +453,27 @@ TENSORS = {
     "marginal inf": swap("marginal/1", spoil(np.inf)),
     "theta": swap("theta/1", lambda a: np.r_[a, 0.0]),
     "theta nan": swap("theta/1", spoil(np.nan)),
-    "bins lows": swap("bins/1/lows", lambda a: a[:-1]),
-    "bins highs": swap("bins/1/highs", lambda a: a[:-1]),
-    "bins nan": swap("bins/1/lows", spoil(np.nan)),
-    "bins fall": swap("bins/1/lows", lambda a: a[::-1]),
-    "bins fall a little": swap("bins/1/lows", lambda a: np.r_[a[1], a[0], a[2:]]),
-    "bins cross": swap("bins/1/highs", lambda a: a + 1),
-    "bins of other cells": swap("bins/1/lows", lambda a: a + (a > a[0])),
-    "bins outside": swap("bins/1/highs", lambda a: a + 1e6),
-    "grid highs": swap("grid/1/highs", lambda a: a[:-1]),
-    "grid nan": swap("grid/1/highs", spoil(np.inf)),
-    "label outside": swap("grid/1/label", lambda a: a + 100),
-    "label negative": swap("grid/1/label", lambda a: a - 100),
-    "label skips": swap("grid/1/label", lambda a: np.where(a == 1, 2, a)),
-    "label falls": swap("grid/1/label", lambda a: a[::-1]),
-    "labels of one bin": swap("grid/1/label", lambda a: a * 0),
-    "label shape": swap("grid/1/label", lambda a: a[:-1]),
-    "label real": swap("grid/1/label", lambda a: a + 0.5),
-    "mass negative": swap("grid/1/mass", spoil(-5.0)),
-    "mass shape": swap("grid/1/mass", lambda a: a[:-1]),
-    "mass huge": swap("grid/1/mass", spoil(1e308)),
-    "mass nan": swap("grid/1/mass", spoil(np.nan)),
+    "bins lows": swap("bins/2/lows", lambda a: a[:-1]),
+    "bins highs": swap("bins/2/highs", lambda a: a[:-1]),
+    "bins nan": swap("bins/2/lows", spoil(np.nan)),
+    "bins fall": swap("bins/2/lows", lambda a: a[::-1]),
+    "bins fall a little": swap("bins/2/lows", lambda a: np.r_[a[1], a[0], a[2:]]),
+    "bins cross": swap("bins/2/highs", lambda a: a + 1),
+    "bins of other cells": swap("bins/2/lows", lambda a: a + (a > a[0])),
+    "bins outside": swap("bins/2/highs", lambda a: a + 1e6),
+    "grid highs": swap("grid/2/highs", lambda a: a[:-1]),
+    "grid nan": swap("grid/2/highs", spoil(np.inf)),
+    "label outside": swap("grid/2/label", lambda a: a + 100),
+    "label negative": swap("grid/2/label", lambda a: a - 100),
+    "label skips": swap("grid/2/label", lambda a: np.where(a == 1, 2, a)),
+    "label falls": swap("grid/2/label", lambda a: a[::-1]),
+    "labels of one bin": swap("grid/2/label", lambda a: a * 0),
+    "label shape": swap("grid/2/label", lambda a: a[:-1]),
+    "label real": swap("grid/2/label", lambda a: a + 0.5),
+    "mass negative": swap("grid/2/mass", spoil(-5.0)),
+    "mass shape": swap("grid/2/mass", lambda a: a[:-1]),
+    "mass huge": swap("grid/2/mass", spoil(1e308)),
+    "mass nan": swap("grid/2/mass", spoil(np.nan)),
 }
 
 

@@ -217,7 +217,45 @@ def test_equal_counts_give_bins_of_equal_mass():
     assert np.bincount(label).tolist() == [10] * 10
 
 
-def test_noise_alone_gives_one_bin():
-    noise = np.random.default_rng(0).normal(0, 20, 100)
-    bins, _ = merge(GRID, noise, most=32, noise_stddev=20.0)
-    assert len(bins) <= 4
+def bins_of(true, stddev, draws=400, most=32):
+    """Numbers of bins (draws,) under fresh noise."""
+    rng = np.random.default_rng(0)
+    noisy = true + rng.normal(0, stddev, (draws, len(GRID)))
+    found = [merge(GRID, one, most=most, noise_stddev=stddev)[0] for one in noisy]
+    return np.array([len(bins) for bins in found])
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("stddev", [3.0, 20.0, 1e4])
+def test_noise_alone_makes_no_bins(stddev):
+    """A cell alone, or any run of cells, passes four deviations once in many draws.
+
+    Were a bin's mass held against the noise of one cell only, sums of some twenty cells
+    would pass again and again.
+    """
+    many = bins_of(np.zeros(len(GRID)), stddev)
+    assert many.mean() < 1.15
+    assert (many == 1).mean() > 0.9
+    assert many.max() <= 3
+    assert bins_of(np.full(len(GRID), 40 * stddev), stddev).min() > 20  # rows do
+
+
+@pytest.mark.statistical
+def test_a_run_of_cells_shows_once_its_sum_stands_out():
+    """Ten cells that are each within the noise: seen together, or not at all."""
+    stddev, faint, clear = 20.0, np.zeros(len(GRID)), np.zeros(len(GRID))
+    faint[50:60] = 0.05 * stddev
+    clear[50:60] = 3.5 * stddev  # a sum of 35, where noise of ten cells has 3.2
+    assert bins_of(faint, stddev).mean() < 1.2
+    assert bins_of(clear, stddev).mean() > 2.0
+
+
+@pytest.mark.parametrize(("excess", "bins"), [(0.99, 1), (1.01, 2)])
+def test_the_mass_of_joined_cells_is_held_against_their_own_noise(excess, bins):
+    """Nine cells of a sum that passes 4 deviations of it, or just does not."""
+    counts = np.zeros(len(GRID))
+    counts[:9] = excess * 4.0 * 10.0 * 9**0.5 / 9
+    found, label = merge(GRID, counts, most=32, noise_stddev=10.0)
+    assert len(found) == bins
+    assert label[8] == 0
+    assert label[9] == bins - 1

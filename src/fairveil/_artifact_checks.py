@@ -29,6 +29,7 @@ from fairveil.schema import Column, Schema
 
 # No honest number comes near it (bounds of a schema end at 2^53), and products of two,
 # summed over a layer, stay finite in float32.
+_MOST_SWEEPS = 1000  # more would only be a trap for whoever samples
 _LARGEST = 2.0**54
 _SUM_TOLERANCE = 1e-9  # of probabilities; what NumPy's draws allow is wider
 _LEAST_CONDITION = 1e-9  # of covariances: their roots and inverses can be trusted
@@ -156,10 +157,26 @@ def rows(n_hat: Any) -> int:
     return n_hat
 
 
+def codes(rows: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Rows of codes that the columns have."""
+    require(rows.ndim == 2 and len(rows) > 0, "rows are no table")  # noqa: PLR2004
+    table = sized(rows, (len(rows), len(sizes)), int)
+    known = (table >= 0) & (table < np.array(sizes))
+    require(known.all(), "rows have unknown codes")
+    return table.astype(np.int32)
+
+
 def log_cap(cap: Any) -> float:
     """The log-weight at which acceptance is cut off."""
     _check.in_range(-_LARGEST, _LARGEST, log_cap=cap)
     return cap
+
+
+def sweeps(count: Any) -> int:
+    """Gibbs sweeps of each row."""
+    _check.whole(1, sweeps=count)
+    _check.in_range(1, _MOST_SWEEPS, sweeps=count)
+    return count
 
 
 def redraw(parts: Redraw, sizes: Sizes) -> None:

@@ -41,7 +41,7 @@ from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
 FORMAT = "fairveil-model"
-VERSION = 2
+VERSION = 3
 _VERSIONS = 1000  # a greater number is none
 
 _DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)
@@ -132,8 +132,11 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
         tensors[f"mixture/{name}"] = getattr(bundle.teacher.mixture, name)
     for i, marginal in enumerate(bundle.marginals):
         tensors[f"marginal/{i}"] = marginal.counts
+    tensors["rows"] = bundle.rows.astype(_narrow(bundle.codec.sizes))
     for i, theta in enumerate(sampler.weights.thetas):
         tensors[f"theta/{i}"] = theta
+    for i, theta in enumerate(sampler.last.thetas):
+        tensors[f"last/{i}"] = theta
     for j, column in enumerate(bundle.codec.columns):
         tensors.update(_inside_tensors(j, column.inside))
     return {
@@ -147,10 +150,17 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
         "steps": [_steps(column.inside) for column in bundle.codec.columns],
         "marginals": [[list(m.columns), m.noise_stddev] for m in bundle.marginals],
         "cliques": [list(q) for q in sampler.weights.cliques],
+        "last": [list(q) for q in sampler.last.cliques],
         "log_cap": sampler.log_cap,
+        "sweeps": sampler.sweeps,
         "generator": _describe_generator(sampler.model, tensors),
         "redraw": _describe_redraw(sampler.redraw, tensors),
     }
+
+
+def _narrow(sizes: Sizes) -> np.dtype[Any]:
+    """The smallest type that holds every code."""
+    return np.min_scalar_type(max(sizes) - 1)
 
 
 def _describe_generator(
@@ -175,12 +185,15 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
     codec = _codec(Schema.from_dict(facts["schema"]), facts["steps"], tensors)
     teacher = _teacher(codec, settings, tensors)
     marginals = _marginals(codec.sizes, facts["marginals"], tensors)
-    bundle = Bundle(codec, teacher, marginals, checks.rows(facts["n_hat"]))
+    rows = checks.codes(tensors["rows"], codec.sizes)
+    bundle = Bundle(codec, teacher, marginals, rows, checks.rows(facts["n_hat"]))
     sampler = Sampler(
         codec,
         _generator(facts["generator"], teacher, settings, tensors),
-        _weights(codec.sizes, facts["cliques"], tensors),
+        _weights("theta", codec.sizes, facts["cliques"], tensors),
+        _weights("last", codec.sizes, facts["last"], tensors),
         checks.log_cap(facts["log_cap"]),
+        checks.sweeps(facts["sweeps"]),
         _redraw(facts["redraw"], codec.sizes, tensors),
     )
     wish = _wish(facts["wish"], codec.schema)
@@ -313,9 +326,11 @@ def _marginals(
     return marginals
 
 
-def _weights(sizes: Sizes, facts: Sequence[Any], tensors: Tensors) -> LogLinear:
+def _weights(
+    root: str, sizes: Sizes, facts: Sequence[Any], tensors: Tensors
+) -> LogLinear:
     cliques = tuple(checks.positions(found, len(sizes)) for found in facts)
-    return LogLinear(sizes, cliques, _tables("theta", sizes, cliques, tensors))
+    return LogLinear(sizes, cliques, _tables(root, sizes, cliques, tensors))
 
 
 def _tables(

@@ -18,6 +18,7 @@ from fairveil.schema import Column
 GRID_CELLS = 128  # integer columns up to this range get a cell per value
 _LINEAR_EDGES = 64
 _LOG_EDGES = 64
+_SEEN = 4.0  # standard deviations of noise that a bin's mass has to pass
 _DIGITS = 6
 _EXACT = 2.0**53  # integers up to here are floats
 
@@ -110,12 +111,14 @@ def merge(
     """
     target = _target(noisy, most, noise_stddev)
     labels = np.zeros(len(grid), dtype=np.int32)
-    label, mass, fresh = 0, 0.0, True
+    label, mass, joined = 0, 0.0, 0
     for cell, count in enumerate(noisy):
-        if not fresh and (count >= target or mass >= target):
-            label, mass = label + 1, 0.0
+        # the noise of a sum of cells grows with their number: so must what it shows
+        enough = max(target, _SEEN * noise_stddev * joined**0.5)
+        if joined and (count >= target or mass >= enough):
+            label, mass, joined = label + 1, 0.0, 0
         labels[cell] = label
-        mass, fresh = mass + count, False
+        mass, joined = mass + count, joined + 1
     labels = _fold(labels, noisy, most)
     starts = np.flatnonzero(np.r_[True, np.diff(labels) > 0])
     ends = np.r_[starts[1:] - 1, len(grid) - 1]

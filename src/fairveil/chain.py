@@ -1,14 +1,14 @@
 """The private stage from end to end: which mechanism runs when, on which share.
 
 Holds the border object but never looks through it: rows are read inside ``private/``
-only. Between the adaptive rounds the model is raked by ``post.calibrate`` on released
-numbers. Everything it returns is released.
+only. The marginals come first (``_rounds``); rows of the model that they make
+warm-start the VAE, at no cost. Everything it returns is released.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +16,7 @@ import narwhals as nw
 import numpy as np
 
 from fairveil._gaps import Gap, Plan
+from fairveil._rounds import measured, shares_by_cells
 from fairveil._trim import (
     empty_codes,
     measured_bounds,
@@ -24,17 +25,17 @@ from fairveil._trim import (
     trimmed,
     without,
 )
+from fairveil._types import Codes
 from fairveil.bins import Bins, merge
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.config import Fit
-from fairveil.marginals import Clique, Marginal, cells
+from fairveil.marginals import Marginal
 from fairveil.nn.blocks import Blocks
 from fairveil.nn.vae import VaeShape
-from fairveil.post.calibrate import Pool
 from fairveil.post.finish import Bundle
 from fairveil.post.generator import RowSource
-from fairveil.post.targets import targets_of
 from fairveil.post.teacher import Teacher
+from fairveil.post.warm import warm_centroids, warm_vae
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.cluster import fit_mixture
@@ -43,7 +44,7 @@ from fairveil.private.fit_vae import fit_vae
 from fairveil.private.intake import admit, recoded
 from fairveil.private.measure import Counter
 from fairveil.private.raw import Gate
-from fairveil.private.step import fresh_keys
+from fairveil.private.step import fresh_keys, seed_of
 from fairveil.private.view import Border
 from fairveil.schema import Schema
 
@@ -92,11 +93,14 @@ def measure_table(
     codec, labels, singles = _bins(border, codec, settings)
     sizes = codec.sizes
     border = recoded(border, labels, sizes)
-    teacher = _teacher(border, sizes, settings, n_hat, progress)
-    chosen = _rounds(
-        border, teacher, singles, settings=settings, n_hat=n_hat, progress=progress
+    chosen, rows = measured(
+        border, singles, settings=settings, n_hat=n_hat, progress=progress
     )
-    return Bundle(codec, teacher, (*singles, *chosen), n_hat)
+    teacher = _teacher(border, rows, settings, n_hat, progress)
+    if settings.measuring.rounds == 0:  # then the decoder is the only model there is
+        source = RowSource(teacher, seed_of(border), sizes)
+        rows, _base = source.rows(settings.measuring.pool)
+    return Bundle(codec, teacher, (*singles, *chosen), rows, n_hat)
 
 
 def _schema(
@@ -130,13 +134,14 @@ def _bins(
 ) -> tuple[Codec, list[np.ndarray | None], list[Marginal]]:
     """One-way histograms on the public grids, and bins read off them."""
     counter = Counter(border)
-    share = border.ledger.share(settings.split.single) / len(codec.columns)
+    parts = shares_by_cells(codec.sizes, settings.measuring) * settings.split.single
     columns: list[ColumnCodec] = []
     labels: list[np.ndarray | None] = []
     singles: list[Marginal] = []
     for j, column in enumerate(codec.columns):
         name = column.column.name
-        fine = counter.marginal((j,), rho=share, stage="one-way", what=name).value
+        rho = border.ledger.share(float(parts[j]))
+        fine = counter.marginal((j,), rho=rho, stage="one-way", what=name).value
         found, label, single = _read_off(column, fine, settings)
         columns.append(found)
         labels.append(label)
@@ -180,7 +185,8 @@ def _binned(
     bins, label = merge(
         grid, counts, most=settings.measuring.most_bins, noise_stddev=noise
     )
-    mass = np.where(counts > 2.0 * noise, counts, 0.0)  # else it may be noise alone
+    seen = noise * math.sqrt(2.0 * math.log(len(counts) + 1.0))  # noise stays below
+    mass = np.where(counts > seen, counts, 0.0)
     sums = np.bincount(label, weights=counts)
     single = Marginal(
         fine.columns, np.r_[sums, missing], noise * (len(counts) / len(sums)) ** 0.5
@@ -192,98 +198,46 @@ def _binned(
 
 def _teacher(
     border: Border,
-    sizes: tuple[int, ...],
+    rows: Codes,
     settings: Fit,
     n_hat: int,
     progress: Progress,
 ) -> Teacher:
-    """VAE and mixture."""
+    """VAE and mixture: from rows of the marginal model to noisy steps on real ones."""
+    wish = settings.vae
     shape = VaeShape(
-        blocks=Blocks(sizes), hidden=settings.vae.hidden, latent=settings.vae.latent
+        blocks=Blocks(border.rows.sizes), hidden=wish.hidden, latent=wish.latent
     )
-    train_key, cluster_key = fresh_keys(border, 2)
+    warm_key, train_key, cluster_key = fresh_keys(border, 3)
+    warm = warm_vae(
+        rows,
+        shape=shape,
+        training=wish,
+        key=warm_key,
+        progress=lambda done, total: progress("warm start", done, total),
+    )
     layers = fit_vae(
         border,
         shape=shape,
-        training=settings.vae,
+        training=wish,
         clusters=settings.clustering.clusters,
         rho=border.ledger.share(settings.split.vae),
         n_hat=n_hat,
         key=train_key,
+        start=warm if wish.warm_steps else None,
         progress=lambda done, total: progress("vae", done, total),
     ).value
+    clusters = settings.clustering
     mixture = fit_mixture(
         border,
         layers=layers,
         shape=shape,
-        clusters=settings.clustering.clusters,
-        lloyd_steps=settings.clustering.lloyd_steps,
+        clusters=clusters.clusters,
+        lloyd_steps=clusters.lloyd_steps,
         rho=border.ledger.share(settings.split.clusters),
         key=cluster_key,
+        start=warm_centroids(layers, shape, rows, clusters.clusters, seed_of(border))
+        if clusters.warm
+        else None,
     ).value
     return Teacher(layers, shape, mixture)
-
-
-def _rounds(
-    border: Border,
-    teacher: Teacher,
-    singles: list[Marginal],
-    *,
-    settings: Fit,
-    n_hat: int,
-    progress: Progress,
-) -> list[Marginal]:
-    """Select the marginal where the model is worst, measure it, rake; repeat."""
-    counter, sizes = Counter(border), border.rows.sizes
-    candidates = _candidates(sizes, settings, border.noise)
-    rounds = min(settings.measuring.rounds, len(candidates))
-    if rounds == 0:  # a single column has no pairs
-        return []
-    choice = border.ledger.share(settings.split.selection) / rounds
-    measure = border.ledger.share(settings.split.marginals) / rounds
-    seed = int(border.noise.uint64(1)[0] >> np.uint64(32))
-    pool = Pool(RowSource(teacher, seed).rows(settings.measuring.pool), sizes)
-    belief = {
-        "softness": settings.calibration.softness,
-        "least_stddev": settings.calibration.least_stddev,
-    }
-    known = list(singles)
-    pool.rake(targets_of(known, n_hat), sweeps=5, **belief)
-    for done in range(rounds):
-        picked = counter.select(
-            candidates,
-            {q: pool.probs(q) for q in candidates},
-            n_hat=n_hat,
-            rho=choice,
-            measure_rho=measure,
-            stage="marginals",
-        ).value
-        candidates.remove(picked)
-        marginal = counter.marginal(
-            picked, rho=measure, stage="marginals", what=f"round {done + 1}"
-        ).value
-        known.append(marginal)
-        pool.rake(targets_of(known, n_hat), sweeps=2, **belief)
-        progress("marginals", done + 1, rounds)
-    return known[len(singles) :]
-
-
-def _candidates(
-    sizes: tuple[int, ...], settings: Fit, noise: NoiseSource
-) -> list[Clique]:
-    """Pairs and triples that may be measured; chosen without looking at any row."""
-    wish, columns = settings.measuring, range(len(sizes))
-    pairs = [
-        q
-        for q in itertools.combinations(columns, 2)
-        if cells(sizes, q) <= wish.pair_cells
-    ]
-    triples = [
-        q
-        for q in itertools.combinations(columns, 3)
-        if cells(sizes, q) <= wish.triple_cells
-    ]
-    if len(triples) > wish.most_triples:
-        kept = noise.choose(len(triples), wish.most_triples)
-        triples = [triples[i] for i in kept]
-    return pairs + triples

@@ -23,7 +23,7 @@ from fairveil._cli_use import Sensitive, column_names
 from fairveil.errors import ConfigError, problem
 
 # seconds of each stage of a fit of 20,000 rows, for the time left
-_FIT_STAGES = {"vae": 40.0, "marginals": 15.0, "generator": 45.0}
+_FIT_STAGES = {"marginals": 15.0, "warm start": 10.0, "vae": 15.0, "generator": 45.0}
 
 
 app = typer.Typer(

@@ -35,10 +35,10 @@ class Split:
 
     rows: float = 0.002
     single: float = 0.078
-    vae: float = 0.28
-    clusters: float = 0.06
-    selection: float = 0.05
-    marginals: float = 0.53
+    vae: float = 0.08
+    clusters: float = 0.03
+    selection: float = 0.04
+    marginals: float = 0.77
     discovery: float = 0.0
 
     def __post_init__(self) -> None:
@@ -108,7 +108,12 @@ class VaeTraining:
     Attributes:
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
         latent: number of latent dimensions.
-        steps: gradient steps.
+        warm_steps: plain steps on generated rows before the first noisy one; 0 starts
+            from fresh weights.
+        warm_batch: generated rows in each of them.
+        warm_rate: learning rate of Adam in them, decayed to a twentieth by a cosine.
+        warm_averaging: decay of the weight average in them.
+        steps: noisy gradient steps.
         most_row_steps: expected rows times steps up to which each step sees all rows;
             a taller table is Poisson-sampled by unit, to this many on average.
         l2_clip_norm: bound on the norm of each row's gradient.
@@ -120,12 +125,16 @@ class VaeTraining:
         refresh_share: part of the stage's rho for the refreshes.
     """
 
-    hidden: tuple[int, ...] = (64,)
-    latent: int = 8
-    steps: int = 150
+    hidden: tuple[int, ...] = (128,)
+    latent: int = 16
+    warm_steps: int = 3000
+    warm_batch: int = 512
+    warm_rate: float = 3e-3
+    warm_averaging: float = 0.995
+    steps: int = 60
     most_row_steps: float = 3e7
     l2_clip_norm: float = 1.0
-    learning_rate: float = 0.02
+    learning_rate: float = 1e-3
     averaging: float = 0.95
     kl: float = 1.0
     cluster: float = 0.05
@@ -134,8 +143,11 @@ class VaeTraining:
 
     def __post_init__(self) -> None:
         _check.whole(1, latent=self.latent, steps=self.steps)
-        _check.whole(0, refreshes=self.refreshes)
+        _check.whole(0, refreshes=self.refreshes, warm_steps=self.warm_steps)
+        _check.whole(1, warm_batch=self.warm_batch)
+        _check.in_range(0.0, 1.0, warm_averaging=self.warm_averaging)
         _check.positive(
+            warm_rate=self.warm_rate,
             most_row_steps=self.most_row_steps,
             l2_clip_norm=self.l2_clip_norm,
             learning_rate=self.learning_rate,
@@ -150,10 +162,12 @@ class Clustering:
     Attributes:
         clusters: number of clusters looked for; empty ones are dropped.
         lloyd_steps: noisy Lloyd steps before the moments are measured.
+        warm: whether the first centroids are those of generated rows.
     """
 
     clusters: int = 10
-    lloyd_steps: int = 3
+    lloyd_steps: int = 1
+    warm: bool = True
 
     def __post_init__(self) -> None:
         _check.whole(1, clusters=self.clusters, lloyd_steps=self.lloyd_steps)
@@ -165,24 +179,52 @@ class Measuring:
 
     Attributes:
         most_bins: bins of a numeric column at most (32 is the limit).
-        rounds: adaptive rounds: select one marginal, measure it, rake.
+        rounds: adaptive rounds (select one marginal, measure it, fit) at the reference
+            signal; see ``_rounds.rounds_of``.
+        reference_signal: ratio of the row count to the noise of a count that was given
+            the whole budget, at which ``rounds`` holds.
+        rounds_exponent: power of the signal with which the rounds grow.
+        least_rounds, most_rounds: bounds of the rounds planned.
+        cell_exponent: power of the number of cells with which a marginal's price grows.
+        price_span: prices lie within this factor of the middle one.
         triple_cells: three-way marginals up to this many cells are candidates.
         most_triples: three-way candidates at most; of more, a random part is taken.
         pair_cells: two-way marginals up to this many cells are candidates.
-        pool: teacher rows that stand for the model between the rounds.
+        pool: rows that stand for the model between the rounds.
+        inner: passes over all marginals after each round.
+        settling: passes with fresh rows after the last one.
     """
 
     most_bins: int = 32
     rounds: int = 30
+    reference_signal: float = 6000.0
+    rounds_exponent: float = 0.5
+    least_rounds: int = 12
+    most_rounds: int = 80
+    cell_exponent: float = 2.0 / 3.0
+    price_span: float = 5.0
     triple_cells: int = 600
     most_triples: int = 400
     pair_cells: int = 4096
-    pool: int = 60_000
+    pool: int = 40_000
+    inner: int = 2
+    settling: int = 8
 
     def __post_init__(self) -> None:
         _check.whole(2, most_bins=self.most_bins)
         _check.in_range(2, 32, most_bins=self.most_bins)
-        _check.whole(1, rounds=self.rounds, pool=self.pool)
+        _check.whole(
+            0,
+            rounds=self.rounds,
+            least_rounds=self.least_rounds,
+            settling=self.settling,
+        )
+        _check.whole(1, pool=self.pool, inner=self.inner)
+        _check.in_range(self.least_rounds, 10_000, most_rounds=self.most_rounds)
+        _check.in_range(0.0, 1.0, rounds_exponent=self.rounds_exponent)
+        _check.in_range(0.0, 1.0, cell_exponent=self.cell_exponent)
+        _check.positive(reference_signal=self.reference_signal)
+        _check.in_range(1.0, 1e3, price_span=self.price_span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,30 +273,38 @@ class GanTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Raking and acceptance; nothing here can change privacy.
+    """Weights fitted to the marginals; nothing here can change privacy.
 
     Attributes:
         pool: generated rows that the weights are fitted on.
-        sweeps: block coordinate sweeps over all marginals.
+        iterations: times the pool is swept anew and the weights follow; 0 leaves the
+            generator uncalibrated.
+        sweeps: Gibbs sweeps of each row, in the fit of the weights and in a release.
         softness: rows of prior belief in the generator; larger trusts noisy cells less.
         least_stddev: a cell's noise counts as at least this (a probability): with less
             noise the pool's own sampling error would be fitted.
-        cap_quantile: weights above this quantile of the pool count as equal to it.
+        most_pairs: unmeasured pairs that are held to what the marginal model says.
+        unmeasured_stddev: noise that each of their cells is held to have.
+        cap_quantile: last weights above this quantile of the pool count as equal to it.
         least_acceptance: the cap is lowered until this share of rows is accepted.
     """
 
-    pool: int = 100_000
-    sweeps: int = 15
-    softness: float = 2000.0
-    least_stddev: float = 1e-3
+    pool: int = 60_000
+    iterations: int = 8
+    sweeps: int = 3
+    softness: float = 1000.0
+    least_stddev: float = 3e-4
+    most_pairs: int = 100
+    unmeasured_stddev: float = 1e-3
     cap_quantile: float = 0.998
-    least_acceptance: float = 0.04
+    least_acceptance: float = 0.1
 
     def __post_init__(self) -> None:
         _check.whole(1, pool=self.pool, sweeps=self.sweeps)
-        _check.positive(softness=self.softness)
         _check.in_range(0.5, 1.0, cap_quantile=self.cap_quantile)
         _check.in_range(1e-4, 1.0, least_acceptance=self.least_acceptance)
+        _check.whole(0, iterations=self.iterations)
+        _check.positive(softness=self.softness)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,22 +334,45 @@ def reserved_delta(delta: float, *, discovering: bool) -> float:
 
 
 def preset(name: str | None) -> Fit:
-    """Constants by name: None is the default, ``paper`` has the paper's sizes.
+    """Constants by name: None is the default, ``paper`` is the paper's system.
 
     The paper's numbers (Adouani and Chelly Dagdia 2025, settings of its first data set)
     are latent 20, K = 15, layers 512-256, KL .5, centroid weight .01, clip .5, fairness
     weight .1, critic 256-128. Its mini-batches become full-batch steps, because its
-    privacy accounting of mini-batches does not hold.
+    privacy accounting of mini-batches does not hold. What it does not have is off: no
+    marginals, no warm start, no marginal loss, no calibration.
     """
     _check.one_of(PRESETS, preset=name)
     if name is None:
         return Fit()
     return Fit(
+        split=Split(
+            rows=0.002,
+            single=0.078,
+            vae=0.718,
+            clusters=0.2,
+            selection=0.001,
+            marginals=0.001,
+        ),
         vae=VaeTraining(
-            hidden=(512, 256), latent=20, l2_clip_norm=0.5, kl=0.5, cluster=0.01
+            hidden=(512, 256),
+            latent=20,
+            warm_steps=0,
+            steps=150,
+            learning_rate=0.02,
+            l2_clip_norm=0.5,
+            kl=0.5,
+            cluster=0.01,
         ),
-        clustering=Clustering(clusters=15),
+        clustering=Clustering(clusters=15, lloyd_steps=3, warm=False),
+        measuring=Measuring(rounds=0, least_rounds=0),
         gan=GanTraining(
-            fairness=0.1, critic=(256, 128), fair_critic=(128, 64), extra=16
+            wasserstein=1.0,
+            marginal=0.0,
+            fairness=0.1,
+            critic=(256, 128),
+            fair_critic=(128, 64),
+            extra=16,
         ),
+        calibration=Calibration(iterations=0),
     )

@@ -160,8 +160,9 @@ def _models(
 ) -> dict[str, FairVeil]:
     """One private fit and its two refinements, which cost no privacy."""
     names = {
-        "vae": "private fit: VAE",
         "marginals": "private fit: marginals",
+        "warm start": "warm start of the VAE",
+        "vae": "private fit: VAE",
         "generator": "release without debiasing",
     }
     plain = FairVeil(

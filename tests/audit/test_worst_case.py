@@ -6,17 +6,14 @@ import dataclasses
 import functools
 import math
 
-import jax
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from fairveil import chain
 from fairveil._types import Released
-from fairveil.audit import tiny, worst_case
+from fairveil.audit import worst_case
 from fairveil.audit.transcript import Choice, Sum
-from fairveil.post import finish as finishing, sample as sampling
-from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private import fit_vae, measure, step
 
@@ -170,15 +167,17 @@ def test_raw_latents_in_the_mixture_are_in_the_model(monkeypatch):
 
 def test_a_history_that_branches_on_rows_is_a_fault(monkeypatch):
     control()
-    honest = chain._rounds
+    honest = chain.measured
 
     def branching(border, *args, settings, **more):
         rounds = 3 if len(border.rows.unwrap()) > 4 else 2
-        measuring = dataclasses.replace(settings.measuring, rounds=rounds)
+        measuring = dataclasses.replace(
+            settings.measuring, least_rounds=rounds, most_rounds=rounds
+        )
         settings = dataclasses.replace(settings, measuring=measuring)
         return honest(border, *args, settings=settings, **more)
 
-    monkeypatch.setattr(chain, "_rounds", branching)
+    monkeypatch.setattr(chain, "measured", branching)
     found = judged("transcript", runs=2)
     assert found.verdict == "leak"
     assert "depend" in found.faults[0]
@@ -222,33 +221,3 @@ def test_what_is_heard_of_both_kinds():
     # the scores part by .5 twice: bounded range 1, randomised response at 1 / 2
     assert mu == pytest.approx(2 * norm.ppf(1 / (1 + math.exp(-0.5))), rel=1e-6)
     assert worst_case._heard(inside, inside) == 0.0
-
-
-def test_light_rows_are_those_of_the_teacher():
-    ledger = Ledger(epsilon=8.0, delta=1e-5)
-    table, noise = worst_case._frame(1), NoiseSource.insecure(5)
-    teacher, n = worst_case._fit(table, ledger, noise).teacher, 20_000
-    codes = tiny.Rows(teacher, 5).rows(n)
-    compiled = np.asarray(teacher.batch(jax.random.key(0), n))
-    found, wanted = (
-        np.bincount(x @ np.array([4, 2, 1]), minlength=8) / n for x in (codes, compiled)
-    )
-    assert np.abs(found - wanted).max() < 0.02
-    assert wanted.max() - wanted.min() > 0.05
-    again = tiny.Rows(teacher, 5)
-    assert np.array_equal(again.rows(n), codes)
-    assert len(again.next()) > 0
-
-
-def test_light_rows_are_taken_back():
-    homes = (chain, finishing, sampling)
-    kept = [home.RowSource for home in homes]
-
-    def stopped():
-        with tiny.light_rows():
-            assert all(home.RowSource is tiny.Rows for home in homes)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stopped()
-    assert [home.RowSource for home in homes] == kept

@@ -27,6 +27,7 @@ import test_neighbouring_tables as neighbouring
 import test_noise
 import test_noise_and_events as tapes
 import test_poisson_steps as sampled
+import test_selection
 import test_sensitivity
 import test_statement
 import test_verify
@@ -55,6 +56,7 @@ from replay_checks import Seen, check_replay, quick_fit
 import test_architecture
 import test_leaks as leaks
 import test_privacy_end_to_end as end_to_end
+import test_rounds
 import test_spending
 from fairveil.audit.mechanisms import audit_mechanism
 from fairveil.audit.registry import MECHANISMS
@@ -154,7 +156,12 @@ def scores(codes: np.ndarray, k: int = 1) -> tuple[np.ndarray, float]:
     border, tape = border_of(codes, k=k, mute=True)
     certain = np.eye(SIZES[0])[0]  # the model believes in one cell
     Counter(border).select(
-        [(0,)], {(0,): certain}, n_hat=9, rho=1e-3, measure_rho=1e-3, stage="s"
+        [(0,)],
+        {(0,): certain},
+        n_hat=9,
+        rho=1e-3,
+        measure_rho={(0,): 1e-3},
+        stage="s",
     )
     ((_label, found, sensitivity, _e),) = [
         entry for entry in tape if isinstance(entry, tuple) and entry[0] == "scores"
@@ -169,6 +176,14 @@ def selection_scores() -> None:
         less, _most = scores(random_codes(9), k)
         more, most = scores(np.r_[random_codes(9), [[2, 0, 0]] * k].astype(np.int32), k)
         check_within(less, more, most)
+
+
+@detector(
+    "twin", test_selection.test_scores_are_the_error_beyond_the_noise_of_the_price
+)
+def scores_of_candidates() -> None:
+    """Scores of candidates with different prices, added up cell by cell."""
+    test_selection.test_scores_are_the_error_beyond_the_noise_of_the_price(1)
 
 
 @detector(
@@ -358,6 +373,19 @@ def replayed_networks() -> None:
 
 
 @detector("taint", check_replay)
+def replayed_teacher() -> None:
+    """Warm start, VAE and mixture on near and far tables, given the model's rows."""
+    replay_checks.replay_teacher()
+
+
+@detector("taint", test_rounds.test_nothing_but_the_answers_depends_on_the_rows)
+def replayed_rounds() -> None:
+    """The rounds of selections and measurements on far tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        test_rounds.test_nothing_but_the_answers_depends_on_the_rows(patch)
+
+
+@detector("taint", check_replay)
 def replayed_discovery() -> None:
     """Discovery of words, years and decimals on near and far tables."""
     replay_checks.replay_discovery()
@@ -498,6 +526,12 @@ def shares() -> None:
     test_ledger.test_spending_adds_up_by_stage(
         Ledger(epsilon=1.0, delta=1e-5, reserved_delta=1e-6)
     )
+
+
+@detector("accountant", test_rounds.test_the_ledger_is_charged_the_two_shares)
+def spent_by_the_rounds() -> None:
+    """What is spent by the rounds, against their two shares."""
+    test_rounds.test_the_ledger_is_charged_the_two_shares(1.0)
 
 
 @detector("statement", test_statement.test_printed_numbers_are_rounded_up)
@@ -651,6 +685,8 @@ NETS = (
     replayed_fit,
     replayed_unit_fit,
     replayed_networks,
+    replayed_teacher,
+    replayed_rounds,
     replayed_discovery,
     replayed_discovering_fit,
     noise_of_counts,

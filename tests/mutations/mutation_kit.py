@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KINDS = {
     "sensitivity": "a query's exact answer moves too far between neighbours",
     "noise tape": "what is drawn is not what the events say",
+    "twin": "a slow twin of a function, written another way, gets another answer",
     "distribution": "draws do not have the distribution that is declared",
     "order": "something is read or answered before it is paid for",
     "taint": "a fit that hears the same noisy answers releases something else",

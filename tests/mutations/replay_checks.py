@@ -138,7 +138,7 @@ def quick_fits():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "preset", lambda _name: leaks.TINY)
         patch.setattr(chain, "_teacher", leaks.flat_teacher)
-        for home in (chain, finish, sample):
+        for home in (finish, sample):
             patch.setattr(home, "RowSource", leaks.FlatSource)
         yield
 
@@ -280,6 +280,39 @@ def replay_networks() -> None:
     codes = random_codes(40)
     more = np.r_[[[2, 1, 3]], codes].astype(np.int32)  # all others change places
     check_replay(networks, codes, more, np.zeros((90, len(SIZES)), np.int32))
+
+
+MODEL_ROWS = random_codes(60, seed=9)  # what the rounds hand over
+
+
+def whole_teacher(codes: np.ndarray, noise: NoiseSource) -> Seen:
+    """The chain's part from rows of the marginal model to VAE and mixture."""
+    ledger, calls = Ledger(epsilon=60.0, delta=1e-5), []
+    border = Border(Sensitive(codes, sizes=SIZES), ledger, noise)
+    settings = config.Fit(
+        split=config.Split(vae=0.3, clusters=0.5, selection=0.05, marginals=0.07),
+        vae=training(warm_steps=3, warm_batch=16),
+        clustering=config.Clustering(clusters=3, lloyd_steps=1),
+    )
+
+    def progress(*call: Any) -> None:
+        calls.append(call)
+
+    teacher = chain._teacher(border, MODEL_ROWS, settings, 40, progress)
+    mixture = teacher.mixture
+    parts = (mixture.weights, mixture.means, mixture.covariances)
+    pieces = {
+        "weights of the network": flat(teacher.layers).tobytes(),
+        "mixture": b"".join(np.asarray(x).tobytes() for x in parts),
+        "progress": repr(calls),
+    }
+    return Seen(pieces, ledger.events)
+
+
+def replay_teacher() -> None:
+    codes = random_codes(40)
+    more = np.r_[[[2, 1, 3]], codes].astype(np.int32)
+    check_replay(whole_teacher, codes, more, np.zeros((90, len(SIZES)), np.int32))
 
 
 # Discovery ---------------------------------------------------------------------------

@@ -47,7 +47,19 @@ DEMANDED = {
         "unit bound ignored: k rows are charged as one",
     ],
     "selection scored without its factor 2": ["selection scored without its factor 2"],
-    "initial centroids from real latents": ["initial centroids from real latents"],
+    "initial centroids from real latents": [
+        "initial centroids from real latents",
+        "warm centroids from real latents",
+    ],
+    "warm start trained on real rows": ["the warm start is trained on real rows"],
+    "rounds that spend past their part": [
+        "measurements are not taken off the rounds' part",
+        "selections are not taken off the rounds' part",
+    ],
+    "candidates by a look at the rows": [
+        "candidates are chosen by a look at the rows",
+        "prices by the cells that rows fill",
+    ],
     "selection scored with the true row count": [
         "selection scored with the true row count"
     ],
@@ -136,11 +148,12 @@ def test_replayed_moves_are_as_large_as_what_is_paid_for():
     assert len(moved) == sum(e.kind == "gaussian" for e in seen.events) > 6
 
 
-def test_replayed_clusters_stand_out_of_their_noise():
+@pytest.mark.parametrize("fit", [replay_checks.networks, replay_checks.whole_teacher])
+def test_replayed_clusters_stand_out_of_their_noise(fit):
     """Else the mixture would be the prior, and could betray nothing."""
     codes = random_codes(40)
-    seen = replay_checks.networks(codes, NoiseSource.insecure(3))
-    other = replay_checks.networks(codes, NoiseSource.insecure(4))
+    seen = fit(codes, NoiseSource.insecure(3))
+    other = fit(codes, NoiseSource.insecure(4))
     assert seen.pieces["mixture"] != other.pieces["mixture"]
     assert len(seen.pieces["mixture"]) == 8 * 3 * (1 + 3 + 9)
 

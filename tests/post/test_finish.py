@@ -1,6 +1,7 @@
 """Wiring of the last stage: rows set apart, the redraw baseline, modes."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from fairveil.marginals import Marginal, histogram
 from fairveil.post import finish as fin
 from fairveil.post.calibrate import Pool
 from fairveil.post.generator import RowSource
+from fairveil.post.sample import Sampler
+from fairveil.post.targets import Target
 from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
 
@@ -95,7 +98,7 @@ def test_the_release_comes_near_to_the_marginals(tiny_bundle, tiny_settings):
     """Calibration pulls the rows to the one-ways, here almost without noise."""
     sizes = tiny_bundle.codec.sizes
     rng = np.random.default_rng(0)
-    plain = RowSource(tiny_bundle.teacher, 1).rows(16_000)
+    plain = RowSource(tiny_bundle.teacher, 1, sizes).rows(16_000)[0]
     ones = []
     for j, size in enumerate(sizes):
         own = histogram(plain, sizes, (j,)) / 16_000
@@ -103,14 +106,140 @@ def test_the_release_comes_near_to_the_marginals(tiny_bundle, tiny_settings):
     exact = tuple(
         Marginal((j,), 1e6 * probs, noise_stddev=1.0) for j, probs in enumerate(ones)
     )
-    bundle = dataclasses.replace(tiny_bundle, marginals=exact, n_hat=1_000_000)
+    drawn = [rng.choice(len(probs), 20_000, p=probs) for probs in ones]
+    believed = np.stack(drawn, axis=1).astype(np.int32)  # the model of those one-ways
+    bundle = dataclasses.replace(
+        tiny_bundle, marginals=exact, rows=believed, n_hat=1_000_000
+    )
     few = dataclasses.replace(tiny_settings.calibration, pool=16_000, softness=500.0)
     made = finished(bundle, dataclasses.replace(tiny_settings, calibration=few))
     rows = made.codes(16_000, Seeds.of(2))
+    assert sum(size > 1 for size in sizes) > 3
     for j, wish in enumerate(ones):
+        if sizes[j] == 1:  # bins that did not stand out of the noise
+            continue
         before, after = (
             np.abs(histogram(r, sizes, (j,)) / 16_000 - wish).sum()
             for r in (plain, rows)
         )
         assert before > 0.03
         assert after < 0.6 * before + 0.02
+
+
+def calibration_of(tiny_settings, **changes):
+    wish = dataclasses.replace(tiny_settings.calibration, **changes)
+    return dataclasses.replace(tiny_settings, calibration=wish)
+
+
+@pytest.mark.statistical
+def test_the_pool_is_left_as_a_release_will_be(tiny_bundle, tiny_settings):
+    """Rows of the pool and rows of the sampler: two draws of one distribution."""
+    settings, sizes = (
+        calibration_of(tiny_settings, pool=16_000),
+        tiny_bundle.codec.sizes,
+    )
+    source = RowSource(tiny_bundle.teacher, 8, sizes)
+    believed = Pool(tiny_bundle.rows, sizes)
+    pool = fin.calibrated(
+        source,
+        sizes,
+        tiny_bundle.targets,
+        fin._pairs(believed, settings.calibration.unmeasured_stddev),
+        settings=settings,
+        rng=np.random.default_rng(3),
+    )
+    last = pool.last()
+    sampler = Sampler(
+        tiny_bundle.codec,
+        tiny_bundle.teacher,
+        pool.settled(),
+        last,
+        log_cap=float(last.log_weights(pool.codes).max()),
+        sweeps=settings.calibration.sweeps,
+    )
+    rows = sampler.codes(16_000, Seeds.of(5))
+    kept = pool.resampled(np.random.default_rng(4))
+    plain = RowSource(tiny_bundle.teacher, 9, sizes).rows(16_000)[0]
+    assert len(pool.codes) == 16_000
+    apart = []
+    for j, size in enumerate(sizes):
+        one, two, three = (
+            np.bincount(codes[:, j], minlength=size) for codes in (kept, rows, plain)
+        )
+        seen = one + two > 20
+        assert stats.chi2_contingency([one[seen], two[seen]]).pvalue > 1e-4
+        apart.append(stats.chi2_contingency([one[seen], three[seen] + 1]).pvalue)
+    assert min(apart) < 1e-4  # the weights do something
+
+
+def test_without_iterations_the_generator_stays_as_it_is(tiny_bundle, tiny_settings):
+    made = finished(tiny_bundle, calibration_of(tiny_settings, iterations=0))
+    assert made.weights.cliques == ()
+
+
+@pytest.mark.parametrize("sweeps", [1, 4])
+def test_a_release_is_swept_as_often_as_the_fit(tiny_bundle, tiny_settings, sweeps):
+    made = finished(tiny_bundle, calibration_of(tiny_settings, sweeps=sweeps))
+    assert made.sweeps == sweeps
+
+
+# --- pairs that nobody measured ----------------------------------------------------
+
+
+def pool_and_pairs(seed=0):
+    """Rows of five columns, and pairs that differ from them by known amounts."""
+    sizes = (2, 3, 2, 4, 2)
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(0, s, 4000) for s in sizes], axis=1)
+    pool = Pool(codes.astype(np.int32), sizes)
+    pairs = [pool.probs(q) for q in itertools.combinations(range(5), 2)]
+    gaps = dict(
+        zip(itertools.combinations(range(5), 2), rng.permutation(10) / 40, strict=True)
+    )
+    wanted = []
+    for probs, (q, gap) in zip(pairs, gaps.items(), strict=True):
+        moved = probs.copy()
+        most = np.argsort(moved)[::-1][:2]
+        moved[most] += np.array([-gap / 2, gap / 2])
+        wanted.append(Target(q, moved, 1e-3))
+    return pool, wanted, gaps
+
+
+def test_the_farthest_unmeasured_pairs_are_taken():
+    pool, pairs, gaps = pool_and_pairs()
+    order = sorted(gaps, key=gaps.__getitem__, reverse=True)
+    measured = [
+        Target(order[0], pool.probs(order[0]), 0.01),
+        Target(order[2], pool.probs(order[2]), 0.01),
+        Target((0, 1, 2), pool.probs((0, 1, 2)), 0.01),
+        Target((3,), pool.probs((3,)), 0.01),
+    ]
+    found = fin._farthest(pool, measured, pairs, 4)
+    assert [t.columns for t in found] == [order[1], *order[3:6]]
+    assert all(any(t is pair for pair in pairs) for t in found)
+    assert {t.columns for t in fin._farthest(pool, measured, pairs, 99)} == (
+        set(order) - {order[0], order[2]}
+    )
+    assert fin._farthest(pool, measured, pairs, 0) == []
+    assert fin._farthest(pool, pairs, pairs, 99) == []
+
+
+def test_no_measured_pair_is_made_a_target_twice(tiny_bundle, tiny_settings):
+    """A measured pair keeps its own noise, not that of what the model says of it."""
+    made = finished(tiny_bundle, calibration_of(tiny_settings, most_pairs=100))
+    cliques = made.weights.cliques
+    assert len(set(cliques)) == len(cliques)
+    columns = range(len(tiny_bundle.codec.names))
+    assert set(itertools.combinations(columns, 2)) <= set(cliques)
+    few = finished(tiny_bundle, calibration_of(tiny_settings, most_pairs=0))
+    assert set(few.weights.cliques) == {m.columns for m in tiny_bundle.marginals}
+
+
+def test_the_pairs_are_those_of_the_marginal_models_rows(tiny_bundle):
+    sizes = tiny_bundle.codec.sizes
+    found = fin._pairs(Pool(tiny_bundle.rows, sizes), 0.002)
+    assert [t.columns for t in found] == [*itertools.combinations(range(len(sizes)), 2)]
+    for target in found:
+        seen = histogram(tiny_bundle.rows, sizes, target.columns)
+        np.testing.assert_allclose(target.probs, seen / len(tiny_bundle.rows))
+        assert target.stddev == 0.002

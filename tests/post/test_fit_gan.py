@@ -54,7 +54,7 @@ def teacher():
 
 @functools.cache
 def taught_rows():
-    return RowSource(teacher(), 1).rows(4000)
+    return RowSource(teacher(), 1, BLOCKS.sizes).rows(4000)[0]
 
 
 def marginal(*columns, stddev=0.005):
@@ -185,7 +185,7 @@ def test_inside_the_noise_nothing_pulls():
 
 def dependence(model):
     """Total variation of columns 0 and 1 from the product of their margins."""
-    rows = RowSource(model, 9).rows(4000)
+    rows = RowSource(model, 9, BLOCKS.sizes).rows(4000)[0]
     joint = histogram(rows, BLOCKS.sizes, (0, 1)).reshape(2, 2) / 4000
     product = joint.sum(1, keepdims=True) * joint.sum(0)
     return 0.5 * np.abs(joint - product).sum()
@@ -217,7 +217,7 @@ def test_the_fairness_critic_makes_the_generator_forget():
     forgot = trained(sensitive=(0,), strength=1.0, **changes)
     assert dependence(kept) > 0.8 * before
     assert dependence(forgot) < 0.35 * before
-    rows = RowSource(forgot, 3).rows(4000)
+    rows = RowSource(forgot, 3, BLOCKS.sizes).rows(4000)[0]
     for column in range(2):  # the margins stay
         share = histogram(rows, BLOCKS.sizes, (column,)) / 4000
         np.testing.assert_allclose(share, marginal(column).probs, atol=0.08)

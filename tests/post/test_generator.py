@@ -36,21 +36,47 @@ def test_guides_are_latent_label_and_noise(generator):
 @pytest.mark.parametrize("who", ["teacher", "generator"])
 def test_codes_lie_in_their_columns_and_repeat(generator, who):
     model = generator if who == "generator" else generator.teacher
-    rows = RowSource(model, 3).rows(3000)
-    sizes = np.array(generator.shape.blocks.sizes)
+    sizes = generator.shape.blocks.sizes
+    rows, base = RowSource(model, 3, sizes).rows(3000)
     assert rows.min() >= 0
-    assert (rows < sizes).all()
-    np.testing.assert_array_equal(RowSource(model, 3).rows(3000), rows)
-    assert (RowSource(model, 4).rows(3000) != rows).any()
+    assert (rows < np.array(sizes)).all()
+    assert [one.shape for one in base] == [(3000, size) for size in sizes]
+    for one in base:
+        np.testing.assert_allclose(np.exp(one).sum(1), 1.0, atol=1e-5)
+    again, same = RowSource(model, 3, sizes).rows(3000)
+    np.testing.assert_array_equal(again, rows)
+    np.testing.assert_array_equal(same[0], base[0])
+    assert (RowSource(model, 4, sizes).rows(3000)[0] != rows).any()
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("who", ["teacher", "generator"])
+def test_rows_are_drawn_from_the_base_beside_them(generator, who):
+    """Each code's surprise under its own base, summed, against mean and variance."""
+    model = generator if who == "generator" else generator.teacher
+    sizes = generator.shape.blocks.sizes
+    rows, base = RowSource(model, 7, sizes).rows(16_000)
+    for j, one in enumerate(base):
+        logs = one.astype(float)
+        if sizes[j] == 1:  # bins that did not stand out of the noise
+            assert not rows[:, j].any()
+            np.testing.assert_allclose(logs, 0.0, atol=1e-5)
+            continue
+        seen = logs[np.arange(len(rows)), rows[:, j]]
+        mean = (np.exp(logs) * logs).sum(1)
+        spread = (np.exp(logs) * logs**2).sum(1) - mean**2
+        gap = (seen - mean).sum() / np.sqrt(spread.sum())
+        assert abs(gap) < 4.5, j
 
 
 @pytest.mark.statistical
 def test_anchored_columns_keep_the_teachers_shares(generator):
     n = 16_000
     (own,) = generator.anchored
-    taught = RowSource(generator.teacher, 5).rows(n)[:, own]
-    made = RowSource(generator, 6).rows(n)[:, own]
-    size = generator.shape.blocks.sizes[own]
+    sizes = generator.shape.blocks.sizes
+    taught = RowSource(generator.teacher, 5, sizes).rows(n)[0][:, own]
+    made = RowSource(generator, 6, sizes).rows(n)[0][:, own]
+    size = sizes[own]
     gap = np.bincount(taught, minlength=size) - np.bincount(made, minlength=size)
     assert np.abs(gap).max() < 4.5 * np.sqrt(n / 2)
 

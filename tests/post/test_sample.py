@@ -1,4 +1,4 @@
-"""Acceptance keeps the weighted distribution; any number of rows; redraw; the cap."""
+"""Sampled rows have the calibrated distribution; any number of rows; redraw; cap."""
 
 import dataclasses
 
@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
+from scipy.special import softmax
 
 from fairveil.codec import Codec
 from fairveil.config import Calibration
 from fairveil.errors import FairveilError
 from fairveil.marginals import histogram
+from fairveil.post import sample
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import BATCH, RowSource
 from fairveil.post.sample import Redraw, Sampler, choose_cap
@@ -21,8 +23,14 @@ from fairveil.seeds import Seeds
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SIZES = (2, 3)
-PROBS = np.array([0.1, 0.2, 0.05, 0.3, 0.15, 0.2])
+GUIDES = (0.3, 0.7)  # chances of two guides, under each of which columns part
+FIRST = np.array([[0.8, 0.2], [0.35, 0.65]])
+SECOND = np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])
 THETA = np.array([0.0, 1.2, -0.7, 0.4, 2.0, -2.0])
+OWN = np.array([0.5, -0.5])
+WEIGHTS = LogLinear(SIZES, ((0, 1), (0,)), (THETA, OWN))
+MISSING = np.array([0.3, -0.4, 0.1, 0.6, -0.2, 0.9])
+LAST = LogLinear(SIZES, ((0, 1),), (MISSING,))
 SCHEMA = Schema(
     columns=(
         Column(name="a", kind="categorical", categories=("x", "y")),
@@ -32,19 +40,39 @@ SCHEMA = Schema(
 
 
 class Toy:
-    """Two columns of a known joint distribution."""
-
-    def batch(self, key, n):
-        cell = jax.random.categorical(key, jnp.log(jnp.asarray(PROBS)), shape=(n,))
-        return jnp.stack([cell // 3, cell % 3], axis=1).astype(jnp.int32)
+    """Rows of two guides: the columns hang together through the guide alone."""
 
     def step(self, key):
-        return self.batch(key, BATCH)
+        guide_key, *keys = jax.random.split(key, 3)
+        guide = jax.random.bernoulli(guide_key, GUIDES[1], (BATCH,)).astype(int)
+        logs = [
+            jnp.log(jnp.asarray(one, jnp.float32))[guide] for one in (FIRST, SECOND)
+        ]
+        picks = [
+            jax.random.categorical(k, one) for k, one in zip(keys, logs, strict=True)
+        ]
+        codes = jnp.stack(picks, axis=1).astype(jnp.int32)
+        return codes, jnp.concatenate(logs, axis=1)
 
 
-PLAIN = Sampler(
-    Codec.on_grid(SCHEMA), Toy(), LogLinear(SIZES, ((0, 1),), (THETA,)), log_cap=2.0
-)
+PLAIN = Sampler(Codec.on_grid(SCHEMA), Toy(), WEIGHTS, LAST, log_cap=1.0, sweeps=12)
+
+
+def calibrated(factor=1.0, *, missing=1.0, cap=1.0):
+    """Each guide's rows are weighted cell by cell, and then accepted by what is left.
+
+    The sweeps leave the guides their chances; acceptance weighs rows of all guides.
+    """
+    logs = factor * (THETA + np.repeat(OWN, 3))
+    joints = [
+        np.log(np.outer(a, b)).ravel() for a, b in zip(FIRST, SECOND, strict=True)
+    ]
+    swept = sum(
+        chance * softmax(joint + logs)
+        for chance, joint in zip(GUIDES, joints, strict=True)
+    )
+    weighted = swept * np.exp(np.minimum(missing * MISSING, cap))
+    return weighted / weighted.sum()
 
 
 def fits(codes, probs):
@@ -53,14 +81,58 @@ def fits(codes, probs):
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("log_cap", [2.0, 3.5, 0.4])
-def test_accepted_rows_have_the_weighted_distribution(log_cap):
-    sampler = dataclasses.replace(PLAIN, log_cap=log_cap)
-    codes = sampler.codes(30_000, Seeds.of(1))
-    capped = PROBS * np.exp(np.minimum(THETA, log_cap))
-    assert fits(codes, capped) > 1e-4
-    assert fits(codes, PROBS) < 1e-4  # the test can tell
-    assert fits(codes, PROBS * np.exp(1.5 * np.minimum(THETA, log_cap))) < 1e-4
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sampled_rows_have_the_calibrated_distribution(seed):
+    codes = PLAIN.codes(30_000, Seeds.of(seed))
+    assert fits(codes, calibrated()) > 1e-4
+    for factor in (0.0, 0.8, 1.25):  # the test can tell
+        assert fits(codes, calibrated(factor)) < 1e-4
+    for missing in (0.0, 0.7, 1.3):
+        assert fits(codes, calibrated(missing=missing, cap=9.0)) < 1e-4
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("log_cap", [1.0, 2.5, 0.2])
+def test_accepted_rows_count_as_the_cap_at_most(log_cap):
+    codes = dataclasses.replace(PLAIN, log_cap=log_cap).codes(30_000, Seeds.of(1))
+    assert fits(codes, calibrated(cap=log_cap)) > 1e-4
+    other = 0.2 if log_cap > 0.5 else 1.0
+    assert fits(codes, calibrated(cap=other)) < 1e-4
+
+
+def test_nothing_accepted_is_an_error(monkeypatch):
+    monkeypatch.setattr(sample, "_MOST_EMPTY_DRAWS", 3)
+    hopeless = dataclasses.replace(PLAIN, log_cap=1e9)
+    with pytest.raises(FairveilError, match="accepts none"):
+        hopeless.codes(1, Seeds.of(1))
+
+
+@pytest.mark.statistical
+def test_every_part_of_a_release_has_that_distribution():
+    codes = PLAIN.codes(2 * BATCH + 5000, Seeds.of(4))
+    for part in (codes[:BATCH], codes[BATCH : 2 * BATCH], codes[2 * BATCH :]):
+        assert fits(part, calibrated()) > 1e-4
+
+
+@pytest.mark.statistical
+def test_without_weights_rows_leave_as_the_model_draws_them():
+    bare = LogLinear(SIZES)
+    plain = dataclasses.replace(PLAIN, weights=bare, last=bare, log_cap=0.0)
+    codes = plain.codes(30_000, Seeds.of(1))
+    assert fits(codes, calibrated(0.0, missing=0.0)) > 1e-4
+    source = RowSource(Toy(), Seeds.of(1).number("rows"), SIZES)
+    np.testing.assert_array_equal(codes[:BATCH], source.next()[0])
+
+
+@pytest.mark.statistical
+def test_more_sweeps_come_nearer():
+    """One sweep from the model's own draw is on the way; many are there."""
+    gaps = []
+    for sweeps in (1, 12):
+        made = dataclasses.replace(PLAIN, sweeps=sweeps).codes(BATCH, Seeds.of(1))
+        seen = histogram(made, SIZES, (0, 1)) / BATCH
+        gaps.append(0.5 * np.abs(seen - calibrated()).sum())
+    assert gaps[1] < gaps[0] < 0.5 * np.abs(calibrated(0.0) - calibrated()).sum()
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, BATCH + 1])
@@ -77,23 +149,23 @@ def test_same_seed_same_rows():
     a, b, c = (PLAIN.codes(500, Seeds.of(s)) for s in (3, 3, 4))
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
-    longer = PLAIN.codes(800, Seeds.of(3))
-    np.testing.assert_array_equal(longer[:500], a)
+
+
+@pytest.mark.parametrize(("n", "more"), [(500, 800), (BATCH, BATCH + 1), (1, BATCH)])
+def test_fewer_rows_are_the_first_of_more(n, more):
+    few, many = PLAIN.codes(n, Seeds.of(3)), PLAIN.codes(more, Seeds.of(3))
+    np.testing.assert_array_equal(many[:n], few)
 
 
 def test_two_batches_differ():
-    source = RowSource(Toy(), 5)
-    first, second = source.next(), source.next()
+    source = RowSource(Toy(), 5, SIZES)
+    (first, _base), (second, base) = source.next(), source.next()
     assert (first != second).any()
-    again = RowSource(Toy(), 5).rows(BATCH + 10)
-    np.testing.assert_array_equal(again, np.r_[first, second[:10]])
-    assert RowSource(Toy(), 5).rows(3).tolist() == first[:3].tolist()
-
-
-def test_nothing_accepted_is_an_error():
-    hopeless = dataclasses.replace(PLAIN, log_cap=1e9)
-    with pytest.raises(FairveilError, match="accepts none"):
-        hopeless.codes(1, Seeds.of(1))
+    assert [one.shape for one in base] == [(BATCH, 2), (BATCH, 3)]
+    codes, joined = RowSource(Toy(), 5, SIZES).rows(BATCH + 10)
+    np.testing.assert_array_equal(codes, np.r_[first, second[:10]])
+    np.testing.assert_array_equal(joined[1][BATCH:], base[1][:10])
+    assert RowSource(Toy(), 5, SIZES).rows(3)[0].tolist() == first[:3].tolist()
 
 
 # --- redraw ------------------------------------------------------------------------
@@ -137,8 +209,7 @@ def test_redraw_keeps_the_joint_of_the_sensitive_columns():
 def test_the_sampler_redraws_last():
     sampler = dataclasses.replace(PLAIN, redraw=REDRAW)
     codes = sampler.codes(30_000, Seeds.of(1))
-    weighted = (PROBS * np.exp(np.minimum(THETA, 2.0))).reshape(2, 3)
-    second = weighted.sum(0) / weighted.sum()
+    second = calibrated().reshape(2, 3).sum(0)
     assert fits(codes, np.outer([0.25, 0.75], second).ravel()) > 1e-4
 
 

@@ -158,8 +158,8 @@ def big_layers(scale: float, seed: int = 0, shape: vae.VaeShape = SHAPE) -> Any:
 
 
 def training(**changes: Any) -> config.VaeTraining:
-    tiny = {"hidden": (6,), "latent": 3, "steps": 3, "refreshes": 1}
-    return config.VaeTraining(**{**tiny, **changes})
+    tiny = {"hidden": (6,), "latent": 3, "steps": 3, "learning_rate": 0.02}
+    return config.VaeTraining(**{**tiny, "refreshes": 1, **changes})
 
 
 def flat(tree: Any) -> np.ndarray:

@@ -54,6 +54,10 @@ def flat_model():
     return {q: np.full(cells(SIZES, q), 1.0 / cells(SIZES, q)) for q in PAIRS}
 
 
+def prices(rho):
+    return dict.fromkeys(PAIRS, rho)
+
+
 def counted(tape_and_border=None):
     border, tape = tape_and_border or border_of(random_codes(30))
     counter = Counter(border)
@@ -65,7 +69,7 @@ def counted(tape_and_border=None):
 def selected():
     border, tape = border_of(random_codes(30))
     Counter(border).select(
-        PAIRS, flat_model(), n_hat=30, rho=0.01, measure_rho=0.01, stage="s"
+        PAIRS, flat_model(), n_hat=30, rho=0.01, measure_rho=prices(0.01), stage="s"
     )
     return tape
 
@@ -162,7 +166,7 @@ def overspenders():
     return {
         "marginal": lambda b: Counter(b).marginal((0,), rho=1.0, stage="s", what="w"),
         "selection": lambda b: Counter(b).select(
-            PAIRS, flat_model(), n_hat=3, rho=1.0, measure_rho=1.0, stage="s"
+            PAIRS, flat_model(), n_hat=3, rho=1.0, measure_rho=prices(1.0), stage="s"
         ),
         "gradient steps": lambda b: run_vae(b, rho=1.0, steps=2),
         "centroids": lambda b: refresh_centroids(

@@ -126,11 +126,12 @@ def test_every_selection_score_moves_by_its_event(pair, n_hat, seed):
     less, more, k = pair
     rng = np.random.default_rng(seed)
     model = {q: rng.dirichlet(np.ones(cells(SIZES, q))) for q in EVERY}
+    prices = {q: float(rng.uniform(0.01, 0.5)) for q in EVERY}
     scores = []
     for codes in (less, more):
         border, tape = border_of(codes, k=k, mute=True)
         Counter(border).select(
-            EVERY, model, n_hat=n_hat, rho=0.01, measure_rho=0.1, stage="s"
+            EVERY, model, n_hat=n_hat, rho=0.01, measure_rho=prices, stage="s"
         )
         ((_label, found, sensitivity, e),) = [
             x for x in tape if isinstance(x, tuple) and x[0] == "scores"

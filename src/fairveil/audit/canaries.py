@@ -29,7 +29,7 @@ from fairveil.audit import one_run
 from fairveil.audit.bounds import Counts
 from fairveil.audit.mechanisms import DELTA
 from fairveil.audit.results import Bound, Finding
-from fairveil.audit.tiny import light_rows
+from fairveil.audit.tiny import WARM
 from fairveil.audit.transcript import (
     TINY,
     LostError,
@@ -49,9 +49,11 @@ _GUESSED_FOR_EPSILON = 0.25
 _GUESSED_FOR_MU = (0.05, 0.1, 0.2, 0.4)  # the first that can prove enough
 _ENOUGH = 1.25  # times the stated mu
 _SETTINGS = config.Fit(
-    vae=config.VaeTraining(hidden=(4,), latent=2, steps=2),
+    vae=config.VaeTraining(hidden=(4,), latent=2, steps=2, **WARM),
     clustering=config.Clustering(clusters=2, lloyd_steps=1),
-    measuring=config.Measuring(rounds=1, pool=1_000, pair_cells=100_000),
+    measuring=config.Measuring(
+        rounds=1, least_rounds=1, most_rounds=1, pool=1_000, pair_cells=100_000
+    ),
 )
 
 
@@ -91,14 +93,13 @@ def play(epsilon: float, *, canaries: int, seed: int | None) -> Game:
     rng = Seeds.of(seed).generator("coins")
     joined = rng.random(canaries) < 0.5  # noqa: PLR2004  (a fair coin)
     ledger, record = Ledger(epsilon=epsilon, delta=DELTA), Recorder.of(seed)
-    with light_rows():
-        _fit(joined, ledger, record)
-        logs = []
-        for everyone in (False, True):
-            replay = Replayer.of(record)
-            spare = Ledger(epsilon=epsilon, delta=DELTA)
-            _fit(np.full(canaries, everyone), spare, replay)
-            logs.append(replay.finished().log)
+    _fit(joined, ledger, record)
+    logs = []
+    for everyone in (False, True):
+        replay = Replayer.of(record)
+        spare = Ledger(epsilon=epsilon, delta=DELTA)
+        _fit(np.full(canaries, everyone), spare, replay)
+        logs.append(replay.finished().log)
     scores, owned = _scores(logs[0], logs[1], canaries)
     return Game(
         joined=joined,

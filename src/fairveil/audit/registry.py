@@ -172,7 +172,7 @@ def _selection(bench: Bench) -> Sample:
             predicted,
             n_hat=10,
             rho=_COUNT_RHO,
-            measure_rho=_COUNT_RHO,
+            measure_rho=dict.fromkeys(predicted, _COUNT_RHO),
             stage="audit",
         )
         return 1

@@ -36,7 +36,7 @@ from fairveil.audit.bounds import (
 )
 from fairveil.audit.mechanisms import DELTA, Bench, Sample, heard
 from fairveil.audit.results import Bound, Finding
-from fairveil.audit.tiny import CLUSTERS, SIZES, TRAINING, light_rows
+from fairveil.audit.tiny import CLUSTERS, SIZES, TRAINING
 from fairveil.audit.transcript import (
     LostError,
     Recorder,
@@ -58,8 +58,10 @@ from fairveil.seeds import Seeds
 _SETTINGS = config.Fit(
     vae=TRAINING,
     clustering=config.Clustering(clusters=CLUSTERS, lloyd_steps=1),
-    measuring=config.Measuring(rounds=3, pool=200),
-    calibration=config.Calibration(pool=500, sweeps=3),
+    measuring=config.Measuring(
+        rounds=3, least_rounds=3, most_rounds=3, pool=200, settling=1
+    ),
+    calibration=config.Calibration(pool=500, iterations=2, sweeps=1),
 )
 _RELEASED_ROWS = 256
 _CONTROL_DRAWS = 2_000
@@ -112,16 +114,15 @@ def fit_pairs(
     tables = [_frame(units) for units in (0, 1)]
     seen: list[list[_Run]] = [[], []]
     faults: list[str] = []
-    with light_rows():
-        for i in range(2 * runs):
-            own = None if seed is None else 1_000_003 * seed + i
-            try:
-                run = _attacked(tables, i % 2, epsilon, own)
-            except LostError as error:
-                faults.append(str(error))
-                continue
-            seen[i % 2].append(run)
-            progress(i + 1, 2 * runs)
+    for i in range(2 * runs):
+        own = None if seed is None else 1_000_003 * seed + i
+        try:
+            run = _attacked(tables, i % 2, epsilon, own)
+        except LostError as error:
+            faults.append(str(error))
+            continue
+        seen[i % 2].append(run)
+        progress(i + 1, 2 * runs)
     return _gathered(epsilon, seen, faults)
 
 
@@ -170,8 +171,7 @@ def redrawn(epsilon: float, *, draws: int, seed: int | None) -> Finding:
     for budget, n in ((epsilon, draws), (math.inf, min(draws, _CONTROL_DRAWS))):
         bench = Bench(draws=n, seed=seed, epsilon=budget)
         try:
-            with light_rows():
-                samples.append(heard(bench, _whole_fit))
+            samples.append(heard(bench, _whole_fit))
         except LostError as error:
             faults.append(str(error))
     bounds = [

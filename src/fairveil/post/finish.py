@@ -5,8 +5,10 @@ Sees released things only: it may be run again with another mode at no privacy c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from fairveil._types import Codes
 from fairveil.codec import Codec
 from fairveil.config import Fit
-from fairveil.marginals import Clique, Marginal
+from fairveil.marginals import Clique, Marginal, Sizes
 from fairveil.post.calibrate import Pool
 from fairveil.post.fit_gan import fit_gan
 from fairveil.post.generator import Generator, RowSource
@@ -34,12 +36,14 @@ class Bundle:
         codec: columns with their measured bins.
         teacher: VAE and mixture.
         marginals: all noisy marginals, one-ways first.
+        rows: rows (n, columns) of the model that was fitted to the marginals.
         n_hat: noisy number of rows.
     """
 
     codec: Codec
     teacher: Teacher
     marginals: tuple[Marginal, ...]
+    rows: Codes
     n_hat: int
 
     @property
@@ -71,72 +75,102 @@ def finish(
     """Train the generator and the fairness critic, calibrate, choose the cap."""
     own = tuple(sorted(bundle.codec.index(name) for name in wish.sensitive))
     guarded = own if wish.fairness == "independence" else ()
-    teacher_pool = _raked_teacher(bundle, settings, seeds)
-    rng = seeds.generator("real side")
-    real = teacher_pool.draw(settings.calibration.pool // 2, rng)
-    targets: Sequence[Target] = bundle.targets
+    sizes, rng = bundle.codec.sizes, seeds.generator("real side")
+    believed = Pool(bundle.rows, sizes)
+    real, targets = bundle.rows, bundle.targets
+    pairs = _pairs(believed, settings.calibration.unmeasured_stddev)
     redraw = None
     if guarded:
         real = _set_apart(real, guarded, wish.strength, rng)
-        targets = independent_targets(
-            targets,
-            bundle.codec.sizes,
-            guarded,
+        apart = partial(
+            independent_targets,
+            sizes=sizes,
+            sensitive=guarded,
             strength=wish.strength,
-            joint=teacher_pool.probs,
+            joint=believed.probs,
         )
+        singles = [t for t in targets if len(t.columns) == 1]
+        targets, pairs = apart(targets), apart([*singles, *pairs])[len(singles) :]
     elif own and wish.fairness == "redraw":
-        redraw = _redraw(teacher_pool, own, wish.strength)
+        redraw = _redraw(believed, own, wish.strength)
     model: Generator | Teacher = bundle.teacher
     if wish.generator == "wgan":
         model = fit_gan(
             bundle.teacher,
             real,
-            targets,
+            [*(t for t in targets if len(t.columns) == 1), *pairs],
             sensitive=guarded,
             strength=wish.strength,
             training=settings.gan,
             key=jax.random.key(seeds.number("gan")),
             progress=lambda done, total: progress("generator", done, total),
         )
-    return _calibrated(
-        bundle, model, targets, redraw=redraw, settings=settings, seeds=seeds
+    source = RowSource(model, seeds.number("calibration pool"), sizes)
+    rng = seeds.generator("calibration")
+    pool = calibrated(source, sizes, targets, pairs, settings=settings, rng=rng)
+    last = pool.last()
+    return Sampler(
+        bundle.codec,
+        model,
+        pool.settled(),
+        last,
+        choose_cap(last.log_weights(pool.codes), settings.calibration),
+        settings.calibration.sweeps,
+        redraw,
     )
 
 
-def _raked_teacher(bundle: Bundle, settings: Fit, seeds: Seeds) -> Pool:
-    """Teacher rows raked to the joint as measured."""
-    source = RowSource(bundle.teacher, seeds.number("teacher pool"))
-    pool = Pool(source.rows(settings.calibration.pool), bundle.codec.sizes)
-    pool.rake(
-        bundle.targets,
-        sweeps=settings.calibration.sweeps,
-        softness=settings.calibration.softness,
-        least_stddev=settings.calibration.least_stddev,
-    )
+def _pairs(pool: Pool, stddev: float) -> list[Target]:
+    """All pairs as the marginal model has them, measured or not: free, hence whole."""
+    pairs = itertools.combinations(range(len(pool.sizes)), 2)
+    return [Target(pair, pool.probs(pair), stddev) for pair in pairs]
+
+
+def calibrated(
+    source: RowSource,
+    sizes: Sizes,
+    targets: Sequence[Target],
+    pairs: Sequence[Target],
+    *,
+    settings: Fit,
+    rng: np.random.Generator,
+) -> Pool:
+    """Rows of a model with the weights that bring them to the targets.
+
+    Each iteration sweeps the same first rows anew under the weights so far, as a
+    release will sweep its own; what the last sweeps left undone is in the weights.
+
+    Args:
+        source: fresh rows of the model.
+        sizes: number of codes of each column.
+        targets: measured marginals.
+        pairs: what the marginal model says of pairs; those that were not measured and
+            where the rows are farthest from it become targets too.
+        settings: constants.
+        rng: randomness.
+    """
+    wish = settings.calibration
+    codes, base = source.rows(wish.pool)
+    pool = Pool(codes, sizes, base)
+    wanted = [*targets, *_farthest(pool, targets, pairs, wish.most_pairs)]
+    for done in range(wish.iterations):
+        if done:
+            pool.restart(wish.sweeps, rng)
+        pool.rake(
+            wanted, sweeps=2, softness=wish.softness, least_stddev=wish.least_stddev
+        )
+    pool.temper()
     return pool
 
 
-def _calibrated(  # noqa: PLR0917  (the last step needs all that was made)
-    bundle: Bundle,
-    model: Generator | Teacher,
-    targets: Sequence[Target],
-    redraw: Redraw | None,
-    settings: Fit,
-    seeds: Seeds,
-) -> Sampler:
-    calibration = settings.calibration
-    source = RowSource(model, seeds.number("calibration pool"))
-    pool = Pool(source.rows(calibration.pool), bundle.codec.sizes)
-    pool.rake(
-        targets,
-        sweeps=calibration.sweeps,
-        softness=calibration.softness,
-        least_stddev=calibration.least_stddev,
-    )
-    weights = pool.model()
-    cap = choose_cap(weights.log_weights(pool.codes), calibration)
-    return Sampler(bundle.codec, model, weights, cap, redraw)
+def _farthest(
+    pool: Pool, targets: Sequence[Target], pairs: Sequence[Target], most: int
+) -> list[Target]:
+    """The unmeasured pairs that differ most from the rows at hand."""
+    measured = {t.columns for t in targets}
+    left = [t for t in pairs if t.columns not in measured]
+    gap = [float(np.abs(t.probs - pool.probs(t.columns)).sum()) for t in left]
+    return [left[i] for i in np.argsort(gap)[::-1][:most]]
 
 
 def _set_apart(

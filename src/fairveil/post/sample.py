@@ -1,7 +1,10 @@
-"""Rows out: fresh draws of the generator, accepted by their calibration weight.
+"""Rows out: fresh draws of the generator, swept under the calibration weights.
 
 Sees released things only; any number of rows costs no privacy. No pool is kept: each
 row is new, so the output has no duplicates beyond those of the distribution itself.
+Each row starts from a guide and a draw of its own; some Gibbs sweeps (``post.gibbs``)
+move it towards the calibrated distribution, and it is accepted by the little weight
+that is missing then. The weights were fitted to that same number of sweeps.
 """
 
 from __future__ import annotations
@@ -56,15 +59,20 @@ class Sampler:
     Attributes:
         codec: codes to values.
         model: draws codes.
-        weights: calibration.
-        log_cap: log-weights above it count as equal to it.
+        weights: calibration that rows are swept under; without any, they leave as the
+            model draws them.
+        last: what is missing after the sweeps: rows are accepted by it.
+        log_cap: last log-weights above it count as equal to it.
+        sweeps: Gibbs sweeps of each row.
         redraw: the baseline, where the mode asks for it.
     """
 
     codec: Codec
     model: Generator | Teacher
     weights: LogLinear
+    last: LogLinear
     log_cap: float
+    sweeps: int
     redraw: Redraw | None = None
 
     def codes(self, n: int, seeds: Seeds) -> Codes:
@@ -73,14 +81,17 @@ class Sampler:
         Raises:
             FairveilError: the calibration accepts next to nothing.
         """
-        source = RowSource(self.model, seeds.number("rows"))
-        rng = seeds.generator("accept")
+        source = RowSource(self.model, seeds.number("rows"), self.codec.sizes)
+        sweeper, rng = self.weights.sweeper(), seeds.generator("sweeps")
         parts: list[Codes] = [np.empty((0, len(self.codec.sizes)), dtype=np.int32)]
         found, empty = 0, 0
         while found < n:
-            drawn = source.next()
-            log_ratio = self.weights.log_weights(drawn) - self.log_cap
-            kept = drawn[np.log(rng.random(len(drawn))) < log_ratio]
+            drawn, base = source.next()
+            rows = np.array(drawn, order="F")
+            for _ in range(self.sweeps if self.weights.cliques else 0):
+                sweeper.sweep(rows, base, rng)
+            log_ratio = self.last.log_weights(rows) - self.log_cap
+            kept = rows[np.log(rng.random(len(rows))) < log_ratio]
             parts.append(kept)
             found += len(kept)
             empty = 0 if len(kept) else empty + 1

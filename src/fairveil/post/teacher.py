@@ -36,18 +36,18 @@ class Teacher:
     mixture: Mixture
 
     @cached_property
-    def step(self) -> Callable[[Array], Array]:
+    def step(self) -> Callable[[Array], tuple[Array, Array]]:
         """``BATCH`` rows from a key, compiled once for each shape of model."""
         run, prior = _compiled(self.shape, BATCH), parameters(self.mixture)
         return lambda key: run(self.layers, prior, key)
 
-    def batch(self, key: Array, n: int) -> Array:
-        """Codes (n, columns), every column drawn from its softmax."""
+    def batch(self, key: Array, n: int) -> tuple[Array, Array]:
+        """Codes (n, columns), drawn from the log-probabilities (n, width) beside."""
         return _rows(self.layers, parameters(self.mixture), key, shape=self.shape, n=n)
 
 
 @lru_cache(maxsize=_COMPILED)
-def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., Array]:
+def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., tuple[Array, Array]]:
     return jax.jit(partial(_rows, shape=shape, n=n))
 
 
@@ -58,7 +58,8 @@ def _rows(
     *,
     shape: vae.VaeShape,
     n: int,
-) -> Array:
+) -> tuple[Array, Array]:
     prior_key, cell_key = jax.random.split(key)
     latents, _clusters = draw_from(prior, prior_key, n)
-    return shape.blocks.sample(cell_key, vae.decode(layers, shape, latents))
+    log_probs = vae.decode(layers, shape, latents)
+    return shape.blocks.sample(cell_key, log_probs), log_probs

@@ -6,7 +6,7 @@ Public: noisy counts, sums and second moments, and what is computed from them.
 Privacy: a row's latent is cut to norm R and joins one cluster. Blocks scaled to
 (1, z / R, z z' / R^2) have L2 norm at most sqrt(2) without and sqrt(3) with the second
 moments; adding or removing the row changes the stacked sum by that much. R and the
-number of clusters are constants; first centroids are draws from the prior.
+number of clusters are constants; first centroids are released, or draws from the prior.
 """
 
 from __future__ import annotations
@@ -76,17 +76,28 @@ def fit_mixture(
     lloyd_steps: int,
     rho: float,
     key: Array,
+    start: Floats | None = None,
 ) -> Released[Mixture]:
     """DP K-Means, then one joint release of counts, sums and second moments.
 
     Half of ``rho`` finds the centroids, half measures the moments around them.
 
+    Args:
+        border: rows, ledger and noise.
+        layers: released VAE parameters.
+        shape: network sizes.
+        clusters: number of centroids.
+        lloyd_steps: noisy Lloyd steps.
+        rho: budget.
+        key: draws from the prior, latent noise.
+        start: released centroids to start from; None: draws from the prior.
+
     Raises:
         BudgetError: the ledger refuses; no row has been read.
     """
-    start = _prior_draws(key, clusters, shape)
+    first = _prior_draws(key, clusters, shape) if start is None else start
     centroids = _lloyd(
-        border, layers, shape, start, steps=lloyd_steps, rho=rho / 2, key=key
+        border, layers, shape, first, steps=lloyd_steps, rho=rho / 2, key=key
     )
     stddev = border.gaussian(STAGE, "moments", bound=math.sqrt(3.0), rho=rho / 2)
     moments = _chunk_moments(shape, second=True)

@@ -37,7 +37,7 @@ _SHARE_SLACK = 1e-9  # so that shares of delta that sum to the whole always fit
 Progress = Callable[[int, int], None]
 
 
-def fit_vae(
+def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
     border: Border,
     *,
     shape: vae.VaeShape,
@@ -46,6 +46,7 @@ def fit_vae(
     rho: float,
     n_hat: int,
     key: Array,
+    start: Params | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Released[Params]:
     """Train under ``rho``.
@@ -58,6 +59,7 @@ def fit_vae(
         rho: budget of the stage, centroid refreshes included.
         n_hat: released row count, at least 1.
         key: initialisation and latent noise.
+        start: released parameters to go on from; None: fresh ones.
         progress: called with (steps done, steps).
 
     Returns:
@@ -71,8 +73,9 @@ def fit_vae(
     clip = training.l2_clip_norm if border.ledger.private else math.inf
     release, expected = _authorised(border, training, rho=steps_rho, n_hat=n_hat)
     init_key, run_key = jax.random.split(key)
-    start, update = _descent(shape, training)
-    (layers, state), centroids = start(init_key), None
+    initial, moments, update = _descent(shape, training)
+    layers = initial(init_key) if start is None else start
+    state, centroids = moments(layers), None
     average = layers
     weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
     gradient = chunk_gradient(shape, weights, clip)
@@ -125,7 +128,7 @@ def _refresh_steps(training: VaeTraining) -> set[int]:
 @lru_cache(maxsize=COMPILED)
 def _descent(
     shape: vae.VaeShape, training: VaeTraining
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
+) -> tuple[Callable[..., Params], Callable[..., Any], Callable[..., Any]]:
     """Compiled start and step of Adam and of the weight average, shared by fits."""
     schedule = optax.cosine_decay_schedule(
         training.learning_rate, training.steps, alpha=0.1
@@ -133,9 +136,8 @@ def _descent(
     optimiser = optax.adam(schedule, b1=0.9, b2=0.99, eps=1e-4)
     decay = training.averaging
 
-    def start(key: Array) -> tuple[Params, optax.OptState]:
-        layers = vae.init(key, shape)
-        return layers, optimiser.init(layers)
+    def initial(key: Array) -> Params:
+        return vae.init(key, shape)
 
     def update(
         layers: Params, state: optax.OptState, average: Params, mean: Params
@@ -147,7 +149,7 @@ def _descent(
         )
         return layers, state, average
 
-    return jax.jit(start), jax.jit(update)
+    return jax.jit(initial), jax.jit(optimiser.init), jax.jit(update)
 
 
 @lru_cache(maxsize=COMPILED)

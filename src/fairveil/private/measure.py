@@ -62,7 +62,7 @@ class Counter:
         *,
         n_hat: int,
         rho: float,
-        measure_rho: float,
+        measure_rho: Mapping[Clique, float],
         stage: str,
     ) -> Released[Clique]:
         """Choose the candidate where the model is worst, beyond the expected noise.
@@ -72,16 +72,16 @@ class Counter:
             predicted: the model's probabilities of each candidate's cells (released).
             n_hat: released row count.
             rho: budget of this choice.
-            measure_rho: budget of the measurement that would follow.
+            measure_rho: budget of the measurement that would follow, for each.
             stage: name in the ledger.
         """
         e = self._border.exponential(stage, "selection", bound=1.0, rho=rho)
         most = self._border.rows.rows_per_unit
-        penalty = math.sqrt(2 / math.pi) * discrete_stddev(most, measure_rho)
+        expected = math.sqrt(2 / math.pi)
         scores = np.array(
             [
                 np.abs(self._histogram(q) - n_hat * predicted[q]).sum()
-                - penalty * len(predicted[q])
+                - expected * discrete_stddev(most, measure_rho[q]) * len(predicted[q])
                 for q in candidates
             ]
         )

@@ -37,8 +37,12 @@ def fresh_keys(border: Border, n: int) -> list[jax.Array]:
     They make no privacy noise; but ``random_state`` is for post-processing only, so
     inside the private stage nothing hangs on it.
     """
-    seed = int(border.noise.uint64(1)[0] >> np.uint64(32))
-    return list(jax.random.split(jax.random.key(seed), n))
+    return list(jax.random.split(jax.random.key(seed_of(border)), n))
+
+
+def seed_of(border: Border) -> int:
+    """A fresh 32-bit seed from the border's noise source; see ``fresh_keys``."""
+    return int(border.noise.uint64(1)[0] >> np.uint64(32))
 
 
 def noisy_sum(
