@@ -24,9 +24,20 @@ if TYPE_CHECKING:
     from fairveil.bench.results import Row
 
 bench_app = typer.Typer(
-    no_args_is_help=True,
-    help="Compare fairveil with its peers on public tables (not private).",
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@bench_app.callback(
+    invoke_without_command=True,
+    epilog="Example: fairveil bench run --grid small --data FOLDER",
+)
+def _start(context: typer.Context) -> None:
+    """Compare fairveil with its peers on public tables (not private)."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
 
 Grids = Literal["small", "core", "full"]
 Work = Annotated[Path, typer.Option(help="Folder of all runs; resumed from.")]
@@ -52,7 +63,7 @@ _WORK, _DATA = Path(".bench"), Path("data")
 def run(
     *,
     grid: Annotated[Grids, typer.Option(help="What the lists below default to.")] = (
-        "small"
+        "core"
     ),
     tables: Tables = None,
     methods: Methods = None,
@@ -116,6 +127,9 @@ def table(
     metrics: Annotated[
         str | None, typer.Option(help="Figures, comma between; docs/metrics.md.")
     ] = None,
+    grid: Annotated[
+        Grids | None, typer.Option(help="Leave out what is not of this grid.")
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option(help="Write every run's figures there, too.")
     ] = None,
@@ -125,8 +139,12 @@ def table(
     Of several files' rows of one run, the first file's stands unless it is unfinished.
     """
     from fairveil.bench import results
+    from fairveil.bench.grid import GRIDS
 
     rows = results.read(*files)
+    if grid is not None:
+        asked = {job.key for job in GRIDS[grid].jobs()}
+        rows = [row for row in rows if results.key_of(row) in asked]
     if csv is not None:
         _write_csv(csv, results.frame(rows))
     _print(results.summary(rows, _names(metrics) or results.HEADLINE))
@@ -144,22 +162,14 @@ def envs(
 
     Nothing outside that folder is changed.
     """
-    from fairveil import _check
-    from fairveil.bench import methods, runner
+    from fairveil.bench import envs as environments, runner
 
-    environments = import_module("fairveil.bench.envs")
-
-    known = [
-        each.environment
-        for each in methods.METHODS.values()
-        if each.environment != methods.OURS
-    ]
-    wanted = names or list(dict.fromkeys(known))
+    wanted = names or environments.environments()
     for name in wanted:
-        _check.one_of(tuple(dict.fromkeys(known)), environment=name)
+        environments.pins(name)  # refuses an unknown name before any is installed
     for name in wanted:
         environments.make(name, work / runner.ENVIRONMENTS)
-        _console.say(f"{name}: installed")
+        typer.echo(f"{name}: installed")
 
 
 @bench_app.command(epilog="Example: fairveil bench page benchmarks/results/*.jsonl")

@@ -62,7 +62,6 @@ def _peer(
 _METHODS = (
     _ours("fairveil"),
     _ours("fairveil-decoder"),
-    _ours("fairveil-marginals"),
     _ours("fairveil-redraw"),
     _ours("fairveil-independence"),
     _ours("fairveil-paper"),

@@ -24,7 +24,6 @@ from fairveil.schema import Column
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "fairveil": {"fairness": None},
     "fairveil-decoder": {"fairness": None, "generator": "decoder"},
-    "fairveil-marginals": {"fairness": None, "generator": "marginals"},
     "fairveil-redraw": {"fairness": "redraw"},
     "fairveil-independence": {"fairness": "independence"},
     "fairveil-paper": {"fairness": "independence", "preset": "paper"},
