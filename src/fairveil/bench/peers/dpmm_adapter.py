@@ -8,19 +8,21 @@ given as categories, missing categories as one more label, so that dpmm has no n
 look for them; other numbers go through its private binning (priv-tree) with a tenth of
 epsilon, its own default at epsilon 1.
 """
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportMissingImports=false
 
-import json
+from __future__ import annotations
+
 import sys
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from dpmm.pipelines import AIMPipeline, MSTPipeline, PrivBayesPipeline
 
-MISSING = "(missing)"
-FEW = 20
-BINNING = 0.1
+sys.path.append(str(Path(__file__).parent))
+from peer_tables import PeerJob, label_cells, labels_of, number_cells, written
+
+BINNING = 0.1  # of epsilon, for the bins of numbers
 PIPELINES = {
     "dpmm-aim": AIMPipeline,
     "dpmm-mst": MSTPipeline,
@@ -30,80 +32,53 @@ PIPELINES = {
 
 def main(path: str) -> None:
     """Fit, sample and write."""
-    job = json.loads(Path(path).read_text())
-    columns = json.loads(Path(job["schema"]).read_text())["columns"]
-    texts = pd.read_csv(job["train"], dtype=str, keep_default_na=False)
-    frame, domain = pd.DataFrame(index=texts.index), {}
-    for column in columns:
-        name = column["name"]
-        labels = labels_of(column)
-        if labels is None:
-            frame[name] = pd.to_numeric(texts[name], errors="coerce")
-            domain[name] = {"lower": column["lower"], "upper": column["upper"]}
-        else:
-            filled = texts[name].where(texts[name] != "", MISSING)
-            if column["kind"] != "category":
-                filled = filled.map(lambda t: whole(t) if t != MISSING else t)
-            frame[name] = pd.Categorical(filled, categories=labels)
-            domain[name] = {"categories": labels}
-    settings: dict = {"n_jobs": 1}
-    if job["method"] == "dpmm-aim":
-        settings["gen_kwargs"] = {"rounds": 2 * len(columns)}
-    epsilon = job["epsilon"]
-    numeric = any(labels_of(column) is None for column in columns)
-    spent = BINNING * epsilon if numeric else 0.0
+    job = PeerJob(path)
+    frame, domain = cells_of(job)
+    settings: dict[str, Any] = {"n_jobs": 1}
+    if job["method"] == "dpmm-aim":  # the default of 16 rounds a column takes hours
+        settings["gen_kwargs"] = {"rounds": 2 * len(job.columns)}
+    numeric = any(labels_of(column) is None for column in job.columns)
+    binning = BINNING * job["epsilon"] if numeric else 0.0
     pipeline = PIPELINES[job["method"]](
-        epsilon=epsilon - spent,
+        epsilon=job["epsilon"] - binning,
         delta=job["delta"],
-        proc_epsilon=spent or None,
+        proc_epsilon=binning or None,
         **settings,
     )
     pipeline.fit(frame, domain=domain, random_state=job["seed"])
     made = pipeline.generate(n_records=job["rows"], random_state=job["seed"])
-    out = pd.DataFrame(index=made.index)
-    for column in columns:
-        out[column["name"]] = written(made[column["name"]], column)
-    out.to_csv(job["out"], index=False)
+    out = {c["name"]: written(made[c["name"]], c) for c in job.columns}
+    job.write(pd.DataFrame(out))
+    settings |= {"proc_epsilon": binning, "binner": "priv-tree"}
+    job.done("dpmm", settings, job["epsilon"], notes_of(job))
+
+
+def cells_of(job: PeerJob) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The training rows, and the public facts of each column."""
+    frame, domain = {}, {}
+    for column in job.columns:
+        name, labels = column["name"], labels_of(column)
+        if labels is None:
+            numbers = number_cells(job.texts[name])
+            whole = column["kind"] == "integer" and not numbers.isna().any()
+            frame[name] = numbers.astype(int) if whole else numbers
+            domain[name] = {"lower": column["lower"], "upper": column["upper"]}
+        else:
+            cells = label_cells(job.texts[name], column)
+            frame[name] = pd.Series(pd.Categorical(cells, categories=labels))
+            domain[name] = {"categories": labels}
+    return pd.DataFrame(frame), domain
+
+
+def notes_of(job: PeerJob) -> list[str]:
+    """What the library reads from the rows without noise."""
     notes = [
-        "dpmm draws the fill of a missing number from a real row (no noise)",
-        "dpmm drops constant columns and reads dtypes from the rows without noise",
+        "dpmm drops columns that are constant in the rows, without noise",
+        "dpmm's noise comes from opendp, which takes no seed",
     ]
-    done = {
-        "library": "dpmm",
-        "version": metadata.version("dpmm"),
-        "settings": {**settings, "proc_epsilon": spent, "binner": "priv-tree"},
-        "epsilon_spent": epsilon,
-        "notes": notes,
-    }
-    Path(job["done"]).write_text(json.dumps(done))
-
-
-def labels_of(column: dict) -> list | None:
-    """Labels of a column that is given as categories; None: it stays a number."""
-    if column["kind"] == "category":
-        labels = list(column["categories"])
-    elif column["kind"] == "integer" and column["upper"] - column["lower"] < FEW:
-        values = range(int(column["lower"]), int(column["upper"]) + 1)
-        labels = [str(value) for value in values]
-    else:
-        return None
-    return [*labels, MISSING] if column["missing"] else labels
-
-
-def whole(text: str) -> str:
-    """A whole number as Python writes it."""
-    return str(round(float(text)))
-
-
-def written(values: pd.Series, column: dict) -> list:
-    """Cells as the benchmark's files have them."""
-    if labels_of(column) is not None:
-        return ["" if value == MISSING else value for value in values.astype(str)]
-    numbers = pd.to_numeric(values, errors="coerce")
-    numbers = numbers.clip(column["lower"], column["upper"])
-    if column["kind"] == "integer":
-        return ["" if pd.isna(v) else str(round(v)) for v in numbers]
-    return ["" if pd.isna(v) else repr(round(v, column["decimals"])) for v in numbers]
+    if any(labels_of(c) is None and c["missing"] for c in job.columns):
+        notes.append("dpmm fills missing numbers with the value of one real row")
+    return notes
 
 
 if __name__ == "__main__":
