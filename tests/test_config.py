@@ -90,6 +90,12 @@ def test_presets():
     assert paper.vae.latent == 20
     assert paper.vae.hidden == (512, 256)
     assert paper.clustering.clusters == 15
-    assert paper.split == config.Fit().split  # honest accounting stays
+    assert paper.split.rows == config.Fit().split.rows
+    assert (
+        paper.split.vae + paper.split.clusters > 0.9
+    )  # no marginals: theirs goes here
+    off = (paper.vae.warm_steps, paper.clustering.warm, paper.measuring.rounds)
+    assert off == (0, False, 0)
+    assert (paper.gan.marginal, paper.calibration.iterations) == (0.0, 0)
     with pytest.raises(ConfigError, match="preset"):
         config.preset("fast")

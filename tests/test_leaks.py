@@ -909,9 +909,13 @@ class Calls(list):
 
 @pytest.mark.usefixtures("quick")
 def test_what_is_shown_does_not_hang_on_the_number_of_rows(place, monkeypatch):
-    """All marginals have one price here: else events hang on which were chosen."""
+    """All marginals have one price here: else events hang on which were chosen.
+
+    And no unmeasured pair becomes a target: their number hangs on the same choices.
+    """
     even = dataclasses.replace(TINY.measuring, cell_exponent=0.0)
-    settings = dataclasses.replace(TINY, measuring=even)
+    few = dataclasses.replace(TINY.calibration, most_pairs=0)
+    settings = dataclasses.replace(TINY, measuring=even, calibration=few)
     monkeypatch.setattr(config, "preset", lambda _name: settings)
     seen = []
     for n in (0, 1, 50, 5000):

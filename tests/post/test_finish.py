@@ -243,3 +243,14 @@ def test_the_pairs_are_those_of_the_marginal_models_rows(tiny_bundle):
         seen = histogram(tiny_bundle.rows, sizes, target.columns)
         np.testing.assert_allclose(target.probs, seen / len(tiny_bundle.rows))
         assert target.stddev == 0.002
+
+
+def test_without_measured_pairs_the_teacher_is_believed(tiny_bundle):
+    """Else the generator would learn from rows whose columns are independent."""
+    seeds, sizes = Seeds.of(1), tiny_bundle.codec.sizes
+    assert fin._believed(tiny_bundle, seeds) is tiny_bundle.rows
+    singles = tuple(m for m in tiny_bundle.marginals if len(m.columns) == 1)
+    alone = dataclasses.replace(tiny_bundle, marginals=singles)
+    found = fin._believed(alone, seeds)
+    source = RowSource(tiny_bundle.teacher, seeds.number("teacher rows"), sizes)
+    np.testing.assert_array_equal(found, source.rows(len(tiny_bundle.rows))[0])

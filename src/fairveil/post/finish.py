@@ -76,8 +76,8 @@ def finish(
     own = tuple(sorted(bundle.codec.index(name) for name in wish.sensitive))
     guarded = own if wish.fairness == "independence" else ()
     sizes, rng = bundle.codec.sizes, seeds.generator("real side")
-    believed = Pool(bundle.rows, sizes)
-    real, targets = bundle.rows, bundle.targets
+    real, targets = _believed(bundle, seeds), bundle.targets
+    believed = Pool(real, sizes)
     pairs = _pairs(believed, settings.calibration.unmeasured_stddev)
     redraw = None
     if guarded:
@@ -118,6 +118,19 @@ def finish(
         settings.calibration.sweeps,
         redraw,
     )
+
+
+def _believed(bundle: Bundle, seeds: Seeds) -> Codes:
+    """Rows of the best model of the joint: of the marginals, or else of the teacher.
+
+    Where no marginal of several columns was measured, the marginal model's columns are
+    independent, and only the teacher knows what goes together.
+    """
+    sizes = bundle.codec.sizes
+    if len(sizes) == 1 or any(len(m.columns) > 1 for m in bundle.marginals):
+        return bundle.rows
+    source = RowSource(bundle.teacher, seeds.number("teacher rows"), sizes)
+    return source.rows(len(bundle.rows))[0]
 
 
 def _pairs(pool: Pool, stddev: float) -> list[Target]:
