@@ -28,7 +28,8 @@ class Copier:
         Copier.made = (*Copier.made, self)
 
     def fit(self, frame, *, progress):
-        for stage, total in (("vae", 150), ("marginals", 30), ("generator", 1000)):
+        stages = {"marginals": 30, "warm start": 3000, "vae": 60, "generator": 1000}
+        for stage, total in stages.items():
             progress(stage, total, total)
         self.frame = frame
         return self
