@@ -33,7 +33,6 @@ from fairveil.marginals import Marginal
 from fairveil.nn.blocks import Blocks
 from fairveil.nn.vae import VaeShape
 from fairveil.post.finish import Bundle
-from fairveil.post.generator import RowSource
 from fairveil.post.teacher import Teacher
 from fairveil.post.warm import warm_centroids, warm_vae
 from fairveil.privacy.ledger import Ledger
@@ -97,9 +96,6 @@ def measure_table(
         border, singles, settings=settings, n_hat=n_hat, progress=progress
     )
     teacher = _teacher(border, rows, settings, n_hat, progress)
-    if settings.measuring.rounds == 0:  # then the decoder is the only model there is
-        source = RowSource(teacher, seed_of(border), sizes)
-        rows, _base = source.rows(settings.measuring.pool)
     return Bundle(codec, teacher, (*singles, *chosen), rows, n_hat)
 
 
