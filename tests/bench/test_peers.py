@@ -81,13 +81,26 @@ def test_codes_keep_labels_and_gaps_and_move_numbers_within_their_bin():
 
 
 def test_all_whole_numbers_of_a_bin_are_drawn_equally_often():
-    column = {"name": "n", "kind": "integer", "lower": 0.0, "upper": 99.0}
+    column = {"name": "n", "kind": "integer", "lower": 1.0, "upper": 100.0}
     column |= {"missing": False, "categories": None}
     codes = pd.DataFrame({"n": np.repeat(np.arange(20), 5000)})
     drawn = own.from_codes(codes, [column], np.random.default_rng(1))["n"].astype(int)
-    counts = np.bincount(drawn, minlength=100)
+    counts = np.bincount(drawn, minlength=101)[1:]
     assert len(counts) == 100
     assert abs(counts - 1000).max() < 150  # 5 standard deviations
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_zero_as_the_lower_bound_has_a_bin_of_its_own(kind):
+    column = {"name": "n", "kind": kind, "lower": 0.0, "upper": 9000.0, "decimals": 2}
+    column |= {"missing": False, "categories": None}
+    texts = pd.DataFrame({"n": ["0"] * 500 + ["1", "449", "451", "9000"]})
+    coded = own.codes(texts, [column])
+    assert list(coded["n"])[499:] == [0, 1, 1, 2, own.BINS]
+    assert own.sizes([column])["n"] == own.BINS + 1
+    drawn = own.from_codes(coded, [column], np.random.default_rng(0))["n"].astype(float)
+    assert (drawn[:500] == 0).all()
+    assert (drawn[500:] > 0).all()
 
 
 def test_codes_come_from_the_code_book_alone():
@@ -96,7 +109,7 @@ def test_codes_come_from_the_code_book_alone():
     found = own.codes(part, book).to_numpy()
     assert (found == own.codes(texts, book).to_numpy()[7:9]).all()
     assert own.sizes(book)["number"] == own.BINS
-    assert own.sizes(book)["number_gap"] == own.BINS + 1
+    assert own.sizes(book)["number_gap"] == own.BINS + 2  # zero, missing
 
 
 def test_values_give_back_every_cell():

@@ -8,7 +8,7 @@ after the paper of MST (McKenna, Miklau, Sheldon 2021, "Winning the NIST contest
 section 4): a third of rho for all single columns, a third to choose a tree of pairs by
 the exponential mechanism, a third for the pairs of the tree. Labels whose noisy count
 is below three deviations are merged between, and drawn evenly afterwards. Numbers go
-into 20 bins of equal width between the public bounds.
+into 20 bins of equal width between the public bounds, a lower bound of zero apart.
 """
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
 

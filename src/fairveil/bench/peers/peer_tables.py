@@ -3,7 +3,7 @@
 Public; NOT PRIVATE by itself. Stands alone: numpy, pandas and the standard library of
 any recent version, nothing of fairveil, since it runs in each peer's environment. What
 it knows of a column comes from the public code book, never from the rows: categories
-and bounds from ``schema.json``, bins of equal width between the bounds.
+and bounds from ``schema.json``, bins of equal width between the bounds (``edges``).
 
 Three views of a table. ``labels``: every cell a text, whole numbers of few values and
 missing cells included, for libraries of categories. ``codes``: every column small whole
@@ -134,14 +134,19 @@ def _text(number: float, places: int) -> str:
 def edges(column: Column, bins: int = BINS) -> np.ndarray:
     """Edges of the bins of a column of numbers: equal widths between the bounds.
 
-    Whole numbers get edges between them, and no more bins than values.
+    Whole numbers get edges between them, and no more bins than values. Zero as the
+    lower bound has a bin of its own, since amounts and counts often are nothing at all.
     """
     lower, upper = column["lower"], column["upper"]
     if column["kind"] == "integer":
-        lower, upper = lower - 0.5, upper + 0.5
+        lower, upper, step = lower - 0.5, upper + 0.5, 1.0
         bins = int(min(bins, upper - lower))
-        return np.floor(np.linspace(lower, upper, bins + 1) + 0.5) - 0.5
-    return np.linspace(lower, upper, bins + 1)
+        ends = np.floor(np.linspace(lower, upper, bins + 1) + 0.5) - 0.5
+    else:
+        ends, step = np.linspace(lower, upper, bins + 1), 0.1 ** column["decimals"]
+    if column["lower"] == 0.0 and ends[1] > step / 2:
+        ends = np.insert(ends, 1, step / 2)
+    return ends
 
 
 def sizes(columns: Sequence[Column], bins: int = BINS) -> dict[str, int]:

@@ -6,7 +6,7 @@ writes.
 
 The library's transformer is fitted on the labels of the public code book, so that no
 budget goes to them and none is read from the rows. Numbers go into 20 bins of equal
-width between the public bounds.
+width between the public bounds, a lower bound of zero apart.
 """
 # pyright: reportMissingImports=false
 
