@@ -14,7 +14,7 @@ PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
 UPGRADE ?=
-DATA ?= data
+DATA ?= $(or $(FAIRVEIL_BENCH_DATA),data)
 WORK ?= .bench
 
 VENV := .venv

@@ -7,6 +7,7 @@ their names are listed in ``bench.tables``, and no other table is taken.
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -41,7 +42,10 @@ def _start(context: typer.Context) -> None:
 
 Grids = Literal["small", "core", "full"]
 Work = Annotated[Path, typer.Option(help="Folder of all runs; resumed from.")]
-Data = Annotated[Path, typer.Option(help="Folder of the public tables.")]
+Data = Annotated[
+    Path,
+    typer.Option(help="Folder of the public tables.", envvar="FAIRVEIL_BENCH_DATA"),
+]
 Results = Annotated[
     Path | None,
     typer.Option(help="File of rows to add to; default: WORK/results.jsonl."),
@@ -75,6 +79,12 @@ def run(
     time_limit: Annotated[
         float, typer.Option(help="Seconds for each run; then it is ended.")
     ] = 900.0,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--jobs", min=1, help="Runs at once; more than cores would cost them time."
+        ),
+    ] = 1,
     again: Annotated[
         bool, typer.Option("--again", help="Run finished runs anew.")
     ] = False,
@@ -90,11 +100,17 @@ def run(
 
     _check.positive(time_limit=time_limit)
     jobs = _grid(grid, tables, methods, epsilons, seeds).jobs()
-    for place, job in enumerate(jobs, start=1):
-        status = runner.run_job(
-            job, work=work, data=data, time_limit=time_limit, again=again
-        )
-        _record(job, status, f"[{place}/{len(jobs)}]", work=work, results=results)
+    ended = runner.run_jobs(
+        jobs,
+        at_once=at_once,
+        work=work,
+        data=data,
+        time_limit=time_limit,
+        again=again,
+    )
+    with closing(ended):  # an interrupt ends what runs
+        for place, (job, status) in enumerate(ended, start=1):
+            _record(job, status, f"[{place}/{len(jobs)}]", work=work, results=results)
 
 
 @bench_app.command(epilog="Example: fairveil bench measure --grid core")

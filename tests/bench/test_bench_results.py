@@ -2,6 +2,8 @@
 
 import json
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -45,6 +47,22 @@ def test_a_run_is_measured_once_and_again_when_asked(bench, counted):
     assert len(counted) == 1
     results.row_of(job, status, work=bench.work, again=True)
     assert len(counted) == 2
+
+
+def test_two_harnesses_measure_a_run_once(bench, counted, monkeypatch):
+    job = bench.job()
+    assert bench.run(job) == "ok"
+    quick = results.measure
+
+    def measure(*tables, **asked):
+        time.sleep(0.5)
+        return quick(*tables, **asked)
+
+    monkeypatch.setattr(results, "measure", measure)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(results.measured, job, work=bench.work) for _ in range(2)]
+    assert both[0].result() == both[1].result()
+    assert len(counted) == 1
 
 
 @pytest.mark.usefixtures("counted")

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -212,7 +214,7 @@ def test_an_interrupt_ends_the_job(bench, monkeypatch):
     )
 
     class Interrupted(subprocess.Popen):
-        def communicate(self):
+        def communicate(self, **_):
             while not (pids.exists() and pids.read_text()):
                 time.sleep(0.05)
             raise KeyboardInterrupt
@@ -222,6 +224,107 @@ def test_an_interrupt_ends_the_job(bench, monkeypatch):
         bench.run(job)
     assert gone(pids.read_text())
     assert runner.status_of(job, bench.work) is None  # it will be run again
+
+
+def test_jobs_run_at_once(bench):
+    body = """
+    import pathlib, time
+    me, other = job["seed"], 1 - job["seed"]
+    shared = pathlib.Path(job["train"]).parent
+    (shared / f"here-{me}").touch()
+    limit = time.monotonic() + 20
+    while not (shared / f"here-{other}").exists() and time.monotonic() < limit:
+        time.sleep(.05)
+    assert (shared / f"here-{other}").exists()
+    copy()
+    done()
+    """
+    jobs = [bench.job(body, seed=seed) for seed in (0, 1)]
+    options = {"work": bench.work, "data": bench.data, "time_limit": 60.0}
+    with closing(runner.run_jobs(jobs, at_once=2, **options)) as ended:
+        found = sorted((job.seed, status) for job, status in ended)
+    assert found == [(0, "ok"), (1, "ok")]
+
+
+def test_one_at_a_time_waits_for_the_caller(bench):
+    jobs = [bench.job(seed=seed) for seed in (0, 1)]
+    options = {"work": bench.work, "data": bench.data, "time_limit": 60.0}
+    with closing(runner.run_jobs(jobs, **options)) as ended:
+        assert next(ended) == (jobs[0], "ok")
+        assert runner.status_of(jobs[1], bench.work) is None
+        assert next(ended) == (jobs[1], "ok")
+
+
+def test_to_stop_ends_what_runs_and_starts_nothing_more(bench):
+    body = """
+    import time
+    open(job["out"] + ".pids", "w").write(str(os.getpid()))
+    time.sleep(60 if job["seed"] else 0)
+    copy()
+    done()
+    """
+    jobs = [bench.job(body, seed=seed) for seed in (1, 0, 2, 3)]
+    options = {"work": bench.work, "data": bench.data, "time_limit": 60.0}
+    began = time.monotonic()
+    pids = jobs[0].folder(bench.work) / "synthetic.csv.pids"
+    with closing(runner.run_jobs(jobs, at_once=2, **options)) as ended:
+        assert next(ended) == (jobs[1], "ok")
+        while not (pids.exists() and pids.read_text()):
+            time.sleep(0.05)
+    assert time.monotonic() - began < 30
+    assert gone(pids.read_text())
+    assert [runner.status_of(j, bench.work) for j in jobs] == [None, "ok", None, None]
+    assert not jobs[3].folder(bench.work).exists()
+
+
+def test_two_harnesses_share_the_work_and_run_nothing_twice(bench):
+    slow = bench.job("import time\ntime.sleep(.3)\n" + COUNTED)
+    script = methods.METHODS[slow.method].script
+    driver = f"""
+    from pathlib import Path
+    from fairveil.bench import methods, runner, tables
+    from fairveil.bench.jobs import Job
+    methods.METHODS["fake"] = methods.Method(name="fake", environment="fake",
+        script=Path({str(script)!r}), private=True, free=True)
+    tables.TABLES["toy"] = tables.BenchTable(name="toy", file="toy.csv", source="",
+        target="y", positive="yes", sensitive=("s",))
+    for seed in range(4):
+        job = Job(table="toy", method="fake", epsilon=1.0, seed=seed)
+        print(runner.run_job(job, work=Path({str(bench.work)!r}),
+            data=Path({str(bench.data)!r}), time_limit=60))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(driver)]
+    harnesses = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    told = [harness.communicate(timeout=120)[0].split() for harness in harnesses]
+    assert [harness.returncode for harness in harnesses] == [0, 0]
+    assert all(len(words) == 4 for words in told)
+    assert {word for words in told for word in words} <= {"ok", "busy"}
+    jobs = [Job(table="toy", method="fake", epsilon=1.0, seed=s) for s in range(4)]
+    assert [runs(bench, job) for job in jobs] == [1] * 4
+    assert [runner.status_of(job, bench.work) for job in jobs] == ["ok"] * 4
+
+
+def test_a_signal_at_the_very_start_ends_the_job_too(tmp_path):
+    driver = f"""
+    import importlib.util, os, signal, subprocess
+    spec = importlib.util.spec_from_file_location("launch", {launch.__file__!r})
+    launch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launch)
+    start = subprocess.Popen
+    def popen(*args, **options):
+        process = start(*args, **options)
+        open({str(tmp_path / "pid")!r}, "w").write(str(process.pid))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+    subprocess.Popen = popen
+    launch.main(60, {str(tmp_path / "errors")!r}, ["sleep", "60"])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(driver)]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert gone((tmp_path / "pid").read_text())
 
 
 def test_a_launcher_ended_from_outside_gives_no_status(bench):

@@ -22,12 +22,12 @@ done()
 """
 
 
-def call(*options):
-    return CliRunner().invoke(cli.app, ["bench", *map(str, options)])
+def call(*options, **env):
+    return CliRunner().invoke(cli.app, ["bench", *map(str, options)], env=env)
 
 
-def worked(*options):
-    result = call(*options)
+def worked(*options, **env):
+    result = call(*options, **env)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -73,6 +73,25 @@ def test_a_grid_is_run_measured_and_written(bench, folders):
         ("inf", 1),
     ]
     assert all(r["measured"]["copies"] == 1.0 for r in rows)
+
+
+def test_several_runs_at_once_give_the_same_rows(bench, folders):
+    bench.job()
+    worked("run", *BOTH, *folders)
+    file = bench.work / "results.jsonl"
+    keys = [results.key_of(row) for row in results.read(file)]
+    file.unlink()
+    shown = worked("run", *BOTH, *folders, "--again", "--jobs", 2).splitlines()
+    assert [line.split()[0] for line in shown] == [f"[{n}/4]" for n in range(1, 5)]
+    assert [results.key_of(row) for row in results.read(file)] == keys
+    assert all(row["status"] == "ok" for row in results.read(file))
+
+
+def test_the_folder_of_tables_may_come_from_the_surroundings(bench):
+    bench.job()
+    one = (*BOTH[:4], "--epsilons", 1, "--seeds", 0, "--work", bench.work)
+    shown = worked("run", *one, FAIRVEIL_BENCH_DATA=str(bench.data))
+    assert ": ok; " in shown
 
 
 def test_it_resumes_and_can_be_told_not_to(bench, folders):
@@ -190,6 +209,7 @@ def test_no_results_yet(tmp_path):
         (["--seeds", "x"], "a seed must be a whole number; got 'x'"),
         (["--time-limit", "0"], "time_limit must be positive"),
         (["--grid", "huge"], "'huge' is not one of"),
+        (["--jobs", "0"], "--jobs"),
     ],
 )
 def test_wrong_options_are_one_line_and_nothing_runs(bench, folders, options, told):

@@ -26,6 +26,9 @@ _POLL = 0.05
 def main(limit: float, errors: str, command: list[str]) -> None:
     """Run the command; print its exit code, costs and whether time ran out."""
     harness, started = os.getppid(), time.monotonic()
+    ends: list[int] = []  # filled from before the job is there, so that none is lost
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda number, _frame: ends.append(number))
     with open(errors, "wb") as told:  # noqa: PTH123  (pathlib would add memory)
         process = subprocess.Popen(  # noqa: S603  (the harness's own command)
             command,
@@ -34,10 +37,10 @@ def main(limit: float, errors: str, command: list[str]) -> None:
             stderr=told,
             start_new_session=True,
         )
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: (_kill(process.pid), os._exit(1)))
-    code, cost, late = _wait(process.pid, started + limit, harness)
+    code, cost, late = _wait(process.pid, started + limit, harness, ends)
     _kill(process.pid)  # what the job left behind
+    if ends:
+        sys.exit(1)
     facts = {
         "exit_code": os.waitstatus_to_exitcode(code),
         "timeout": late,
@@ -51,14 +54,16 @@ def main(limit: float, errors: str, command: list[str]) -> None:
 _UNITS_PER_MB = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 
-def _wait(pid: int, deadline: float, harness: int) -> tuple[int, Any, bool]:
+def _wait(
+    pid: int, deadline: float, harness: int, ends: list[int]
+) -> tuple[int, Any, bool]:
     """Wait status, costs and whether the deadline ended it."""
     late = False
     while True:
         ended, code, cost = os.wait4(pid, os.WNOHANG)
         if ended:
             return code, cost, late
-        if os.getppid() != harness:
+        if ends or os.getppid() != harness:
             _kill(pid)
         elif not late and time.monotonic() > deadline:
             late = True

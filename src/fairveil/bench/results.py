@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from scipy import stats
 
 from fairveil import _files
@@ -44,12 +45,19 @@ def measured(job: Job, *, work: Path, again: bool = False) -> dict[str, Any]:
     """The figures and notes of a finished job; measured once, kept beside it.
 
     A synthetic table that cannot be measured (no rows, other columns) gives ``fault``,
-    a reason, instead of figures.
+    a reason, instead of figures. Two harnesses never measure one run at once.
     """
+    folder = job.folder(work)
+    with FileLock(folder / ".lock"):
+        found = read_json(folder / MEASURED)
+        if found.get("harness") != HARNESS or again:
+            found = _measure(job, work)
+            write_json(folder / MEASURED, found)
+    return found
+
+
+def _measure(job: Job, work: Path) -> dict[str, Any]:
     home, folder = work / job.table, job.folder(work)
-    found = read_json(folder / MEASURED)
-    if found.get("harness") == HARNESS and not again:
-        return found
     known, schema = table(job.table), home / "schema.json"
     train, test = (read_cells(home / f"{n}.csv", schema) for n in ("train", "test"))
     try:
@@ -64,13 +72,10 @@ def measured(job: Job, *, work: Path, again: bool = False) -> dict[str, Any]:
             seed=MEASURE_SEED,
         )
     except TableError as error:
-        found = {"harness": HARNESS, "fault": str(error)}
-    else:
-        plain = {k: v if math.isfinite(v) else None for k, v in figures.items()}
-        found = {"harness": HARNESS, "figures": plain, "notes": list(notes)}
-        found["rows"] = len(synthetic)
-    write_json(folder / MEASURED, found)
-    return found
+        return {"harness": HARNESS, "fault": str(error)}
+    plain = {k: v if math.isfinite(v) else None for k, v in figures.items()}
+    facts = {"harness": HARNESS, "figures": plain, "notes": list(notes)}
+    return {**facts, "rows": len(synthetic)}
 
 
 def row_of(job: Job, status: str, *, work: Path, again: bool = False) -> Row:

@@ -13,7 +13,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -35,6 +38,7 @@ BUSY = "busy"
 FINAL = ("ok", "failed", "timeout", "refused")
 _LAUNCHER = Path(__file__).parent / "launch.py"
 _TAIL = 4000  # characters of the error output that are kept
+_POLL = 0.2  # seconds between two looks at whether to stop
 _OUTPUT = ("usage.json", "done.json", "synthetic.csv", MEASURED)
 _SURROUNDINGS = {
     **dict.fromkeys(
@@ -66,6 +70,34 @@ def status_of(job: Job, work: Path, *, time_limit: float | None = None) -> str |
     return None if status == "timeout" and more else str(status)
 
 
+def run_jobs(
+    jobs: Sequence[Job], *, at_once: int = 1, **options: Any
+) -> Generator[tuple[Job, str], None, None]:
+    """Run jobs, several at once; yields each with its status as it ends.
+
+    One at a time, the next starts when the caller asks for it. Closing the iterator
+    ends what runs; close it by ``contextlib.closing``.
+
+    Args:
+        jobs: what to run.
+        at_once: most processes at the same time.
+        options: of ``run_job``.
+    """
+    if at_once == 1:
+        for job in jobs:
+            yield job, run_job(job, **options)
+        return
+    stop = Event()
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            runs = {pool.submit(run_job, j, stop=stop, **options): j for j in jobs}
+            for run in as_completed(runs):
+                yield runs[run], run.result()
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 def run_job(
     job: Job,
     *,
@@ -74,6 +106,7 @@ def run_job(
     time_limit: float,
     envs: Path | None = None,
     again: bool = False,
+    stop: Event | None = None,
 ) -> str:
     """Run a job unless it is done; returns its status.
 
@@ -84,6 +117,7 @@ def run_job(
         time_limit: seconds of the wall clock.
         envs: folder of the peers' environments; default: ``envs`` in ``work``.
         again: run it even if it is done.
+        stop: once set, the job is ended and gets no status.
 
     Returns:
         ``ok``, ``failed``, ``timeout`` or ``refused``; ``missing-environment`` where
@@ -113,15 +147,15 @@ def run_job(
             # our script's neighbours are no modules of its own
             flags = ["-P"] if known.environment == OURS else []
             command = [python, *flags, str(known.script), str(path)]
-            return _run(folder, command, time_limit)
+            return _run(folder, command, time_limit, stop or Event())
     except Timeout:
         return BUSY
 
 
-def _run(folder: Path, command: list[str], time_limit: float) -> str:
+def _run(folder: Path, command: list[str], time_limit: float, stop: Event) -> str:
     for name in _OUTPUT:
         (folder / name).unlink(missing_ok=True)
-    usage = _spend(command, folder, time_limit)
+    usage = _spend(command, folder, time_limit, stop)
     done = read_json(folder / "done.json")
     if usage["status"] == "ok":
         if "refused" in done:
@@ -132,7 +166,9 @@ def _run(folder: Path, command: list[str], time_limit: float) -> str:
     return str(usage["status"])
 
 
-def _spend(command: list[str], folder: Path, time_limit: float) -> dict[str, Any]:
+def _spend(
+    command: list[str], folder: Path, time_limit: float, stop: Event
+) -> dict[str, Any]:
     """Run a command to its end or its limit; nothing of it is left alive."""
     errors = folder / "stderr.txt"
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), f"{time_limit:g}"]
@@ -144,7 +180,7 @@ def _spend(command: list[str], folder: Path, time_limit: float) -> dict[str, Any
         start_new_session=True,  # an interrupt is passed on below, once
     ) as process:
         try:
-            told, _ = process.communicate()
+            told = _told(process, stop)
         except BaseException:
             process.terminate()
             process.wait()
@@ -156,3 +192,13 @@ def _spend(command: list[str], folder: Path, time_limit: float) -> dict[str, Any
     status = "timeout" if late else "failed" if facts["exit_code"] else "ok"
     tail = errors.read_text("utf-8", "replace")[-_TAIL:]
     return {"status": status, **facts, "time_limit": time_limit, "errors": tail}
+
+
+def _told(process: subprocess.Popen[bytes], stop: Event) -> bytes:
+    """What the launcher prints; ends it once ``stop`` is set."""
+    while True:
+        try:
+            return process.communicate(timeout=_POLL)[0]
+        except subprocess.TimeoutExpired:
+            if stop.is_set():
+                process.terminate()
