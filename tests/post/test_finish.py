@@ -111,7 +111,9 @@ def test_the_release_comes_near_to_the_marginals(tiny_bundle, tiny_settings):
     bundle = dataclasses.replace(
         tiny_bundle, marginals=exact, rows=believed, n_hat=1_000_000
     )
-    few = dataclasses.replace(tiny_settings.calibration, pool=16_000, softness=500.0)
+    few = dataclasses.replace(
+        tiny_settings.calibration, pool=16_000, softness=500.0, iterations=12
+    )
     made = finished(bundle, dataclasses.replace(tiny_settings, calibration=few))
     rows = made.codes(16_000, Seeds.of(2))
     assert sum(size > 1 for size in sizes) > 3

@@ -47,6 +47,11 @@ class Bundle:
     n_hat: int
 
     @property
+    def joint_measured(self) -> bool:
+        """Whether any marginal of several columns was measured."""
+        return any(len(m.columns) > 1 for m in self.marginals)
+
+    @property
     def targets(self) -> list[Target]:
         """The marginals as probabilities."""
         return targets_of(self.marginals, self.n_hat)
@@ -78,7 +83,9 @@ def finish(
     sizes, rng = bundle.codec.sizes, seeds.generator("real side")
     real, targets = _believed(bundle, seeds), bundle.targets
     believed = Pool(real, sizes)
-    pairs = _pairs(believed, settings.calibration.unmeasured_stddev)
+    pairs: list[Target] = []
+    if bundle.joint_measured:  # a teacher's pairs would pull against the one-ways
+        pairs = _pairs(believed, settings.calibration.unmeasured_stddev)
     redraw = None
     if guarded:
         real = _set_apart(real, guarded, wish.strength, rng)
@@ -127,7 +134,7 @@ def _believed(bundle: Bundle, seeds: Seeds) -> Codes:
     independent, and only the teacher knows what goes together.
     """
     sizes = bundle.codec.sizes
-    if len(sizes) == 1 or any(len(m.columns) > 1 for m in bundle.marginals):
+    if len(sizes) == 1 or bundle.joint_measured:
         return bundle.rows
     source = RowSource(bundle.teacher, seeds.number("teacher rows"), sizes)
     return source.rows(len(bundle.rows))[0]
