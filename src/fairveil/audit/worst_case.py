@@ -59,9 +59,9 @@ _SETTINGS = config.Fit(
     vae=TRAINING,
     clustering=config.Clustering(clusters=CLUSTERS, lloyd_steps=1),
     measuring=config.Measuring(
-        rounds=3, least_rounds=3, most_rounds=3, pool=200, settling=1
+        rounds=3, least_rounds=3, most_rounds=3, pool=2000, settling=2
     ),
-    calibration=config.Calibration(pool=500, iterations=2, sweeps=1),
+    calibration=config.Calibration(pool=4000, iterations=4, sweeps=1),
 )
 _RELEASED_ROWS = 256
 _CONTROL_DRAWS = 2_000
