@@ -155,8 +155,8 @@ def rounds_of(wish: Measuring, rho: float, n_hat: int) -> int:
     """Rounds to plan for, from how far a row count stands out of the noise.
 
     The ratio is that of n_hat and the noise of one count under the whole budget. More
-    rows, or more budget, make more marginals worth their price; the power was fitted
-    to public tables (docs/benchmarks.md).
+    rows, or more budget, make more marginals worth their price; the power comes from
+    a few trials on public tables and is not fitted.
     """
     if wish.rounds == 0:
         return 0

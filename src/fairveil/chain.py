@@ -205,13 +205,15 @@ def _teacher(
         blocks=Blocks(border.rows.sizes), hidden=wish.hidden, latent=wish.latent
     )
     warm_key, train_key, cluster_key = fresh_keys(border, 3)
-    warm = warm_vae(
-        rows,
-        shape=shape,
-        training=wish,
-        key=warm_key,
-        progress=lambda done, total: progress("warm start", done, total),
-    )
+    warm = None
+    if wish.warm_steps:
+        warm = warm_vae(
+            rows,
+            shape=shape,
+            training=wish,
+            key=warm_key,
+            progress=lambda done, total: progress("warm start", done, total),
+        )
     layers = fit_vae(
         border,
         shape=shape,
@@ -220,7 +222,7 @@ def _teacher(
         rho=border.ledger.share(settings.split.vae),
         n_hat=n_hat,
         key=train_key,
-        start=warm if wish.warm_steps else None,
+        start=warm,
         progress=lambda done, total: progress("vae", done, total),
     ).value
     clusters = settings.clustering

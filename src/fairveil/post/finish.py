@@ -196,7 +196,7 @@ def _farthest(
 def _set_apart(
     real: Codes, own: Clique, strength: float, rng: np.random.Generator
 ) -> Codes:
-    """Teacher rows whose sensitive columns, for a share of rows, come from others."""
+    """Rows whose sensitive columns, for a share of rows, come from other rows."""
     out = real.copy()
     moved = np.flatnonzero(rng.random(len(real)) < strength)
     positions = np.array(own)
@@ -205,7 +205,7 @@ def _set_apart(
 
 
 def _redraw(pool: Pool, own: Clique, strength: float) -> Redraw:
-    """Joint shares of the sensitive columns, as the raked teacher has them."""
+    """Joint shares of the sensitive columns, as the believed rows have them."""
     probs = pool.probs(own)
     shape = tuple(pool.sizes[c] for c in own)
     cells = np.stack(np.unravel_index(np.arange(len(probs)), shape), axis=1)
