@@ -159,7 +159,7 @@ def rows(n_hat: Any) -> int:
 
 def codes(rows: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Rows of codes that the columns have."""
-    require(rows.ndim == 2 and len(rows) > 0, "rows are no table")  # noqa: PLR2004
+    require(rows.ndim == 2 and len(rows) > 0, "rows are no table")  # noqa: PLR2004  (rows, columns)
     table = sized(rows, (len(rows), len(sizes)), int)
     known = (table >= 0) & (table < np.array(sizes))
     require(known.all(), "rows have unknown codes")

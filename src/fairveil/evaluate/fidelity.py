@@ -281,7 +281,7 @@ def _squared(x: Floats, y: Floats) -> Floats:
 def _median_gamma(points: Floats) -> float:
     square = _squared(points[:_GLANCE], points[:_GLANCE])
     # equal rows differ by rounding only
-    apart = square[square > 1e-9]  # noqa: PLR2004
+    apart = square[square > 1e-9]  # noqa: PLR2004  (rounding of equal rows)
     return float(1 / np.median(apart)) if len(apart) else 1.0
 
 

@@ -153,7 +153,7 @@ def tvd(
     if len(names) < ways:
         raise ConfigError(problem("ways is above the number of columns", got=ways))
     coded = [cells(column(first, name), column(second, name), bins) for name in names]
-    limit = DEFAULT_TRIPLES if sets is None and ways == 3 else sets  # noqa: PLR2004
+    limit = DEFAULT_TRIPLES if sets is None and ways == 3 else sets  # noqa: PLR2004  (ways)
     chosen = _column_sets(len(names), ways, limit, np.random.default_rng(seed))
     distances = [_distance([coded[i] for i in chosen_set]) for chosen_set in chosen]
     return Distance(float(np.mean(distances)), max(distances), ways, len(chosen))
