@@ -71,9 +71,8 @@ BAD = [
     (config.Calibration, "sweeps", 0),
     (config.Calibration, "softness", 0.0),
     (config.Calibration, "iterations", -1),
-    (config.Calibration, "cap_quantile", 0.4),
-    (config.Calibration, "cap_quantile", 1.1),
-    (config.Calibration, "least_acceptance", 0.0),
+    (config.Calibration, "choices", 0),
+    (config.Calibration, "choices", 1001),
     (config.Measuring, "settling", -1),
 ]
 

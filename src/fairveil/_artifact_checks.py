@@ -166,12 +166,6 @@ def codes(rows: np.ndarray, sizes: Sizes) -> np.ndarray:
     return table.astype(np.int32)
 
 
-def log_cap(cap: Any) -> float:
-    """The log-weight at which acceptance is cut off."""
-    _check.in_range(-_LARGEST, _LARGEST, log_cap=cap)
-    return cap
-
-
 def sweeps(count: Any) -> int:
     """Gibbs sweeps of each row."""
     _check.whole(1, sweeps=count)

@@ -33,7 +33,7 @@ from fairveil.nn.mixture import Mixture
 from fairveil.nn.vae import VaeShape
 from fairveil.nn.wgan import GanShape
 from fairveil.post.calibrate import LogLinear
-from fairveil.post.finish import Bundle, Wish
+from fairveil.post.finish import Bundle, Wish, wanted_of
 from fairveil.post.generator import Generator
 from fairveil.post.sample import Redraw, Sampler
 from fairveil.post.teacher import Teacher
@@ -41,7 +41,7 @@ from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
 FORMAT = "fairveil-model"
-VERSION = 3
+VERSION = 4
 _VERSIONS = 1000  # a greater number is none
 
 _DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)
@@ -135,8 +135,6 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
     tensors["rows"] = bundle.rows.astype(_narrow(bundle.codec.sizes))
     for i, theta in enumerate(sampler.weights.thetas):
         tensors[f"theta/{i}"] = theta
-    for i, theta in enumerate(sampler.last.thetas):
-        tensors[f"last/{i}"] = theta
     for j, column in enumerate(bundle.codec.columns):
         tensors.update(_inside_tensors(j, column.inside))
     return {
@@ -150,8 +148,6 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
         "steps": [_steps(column.inside) for column in bundle.codec.columns],
         "marginals": [[list(m.columns), m.noise_stddev] for m in bundle.marginals],
         "cliques": [list(q) for q in sampler.weights.cliques],
-        "last": [list(q) for q in sampler.last.cliques],
-        "log_cap": sampler.log_cap,
         "sweeps": sampler.sweeps,
         "generator": _describe_generator(sampler.model, tensors),
         "redraw": _describe_redraw(sampler.redraw, tensors),
@@ -187,16 +183,16 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
     marginals = _marginals(codec.sizes, facts["marginals"], tensors)
     rows = checks.codes(tensors["rows"], codec.sizes)
     bundle = Bundle(codec, teacher, marginals, rows, checks.rows(facts["n_hat"]))
+    wish = _wish(facts["wish"], codec.schema)
     sampler = Sampler(
         codec,
         _generator(facts["generator"], teacher, settings, tensors),
         _weights("theta", codec.sizes, facts["cliques"], tensors),
-        _weights("last", codec.sizes, facts["last"], tensors),
-        checks.log_cap(facts["log_cap"]),
         checks.sweeps(facts["sweeps"]),
+        wanted_of(bundle, wish),
+        settings.calibration.choices,
         _redraw(facts["redraw"], codec.sizes, tensors),
     )
-    wish = _wish(facts["wish"], codec.schema)
     checks.granted(wish, sampler)
     statement = Statement.from_dict(facts["statement"])
     checks.agreed(statement, codec.schema, wish)

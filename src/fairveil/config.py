@@ -285,24 +285,22 @@ class Calibration:
             noise the pool's own sampling error would be fitted.
         most_pairs: unmeasured pairs that are held to what the marginal model says.
         unmeasured_stddev: noise that each of their cells is held to have.
-        cap_quantile: last weights above this quantile of the pool count as equal to it.
-        least_acceptance: the cap is lowered until this share of rows is accepted.
+        choices: rows of which one is released, that which best balances the table;
+            1 releases them as they come.
     """
 
     pool: int = 60_000
-    iterations: int = 8
+    iterations: int = 4
     sweeps: int = 3
     softness: float = 1000.0
     least_stddev: float = 3e-4
     most_pairs: int = 100
     unmeasured_stddev: float = 1e-3
-    cap_quantile: float = 0.998
-    least_acceptance: float = 0.1
+    choices: int = 3
 
     def __post_init__(self) -> None:
-        _check.whole(1, pool=self.pool, sweeps=self.sweeps)
-        _check.in_range(0.5, 1.0, cap_quantile=self.cap_quantile)
-        _check.in_range(1e-4, 1.0, least_acceptance=self.least_acceptance)
+        _check.whole(1, pool=self.pool, sweeps=self.sweeps, choices=self.choices)
+        _check.in_range(1, 1000, choices=self.choices)
         _check.whole(0, iterations=self.iterations)
         _check.positive(softness=self.softness)
 
@@ -374,5 +372,5 @@ def preset(name: str | None) -> Fit:
             fair_critic=(128, 64),
             extra=16,
         ),
-        calibration=Calibration(iterations=0),
+        calibration=Calibration(iterations=0, choices=1),
     )

@@ -302,19 +302,18 @@ def test_rows_without_their_base_cannot_be_redrawn(pool, name):
 # --- what keeps the fit from swinging ------------------------------------------------
 
 
-def test_rows_at_hand_are_settled_and_what_is_missing_is_last():
+def test_after_a_restart_rows_are_even_and_steps_weigh_them():
     pool, _logs = raked_pool(3000)
-    assert not any(t.any() for t in pool.settled().thetas)
+    before = pool.model()
     pool.restart(2, np.random.default_rng(1))
-    for one, two in zip(pool.settled().thetas, pool.model().thetas, strict=True):
+    assert np.ptp(pool.weights) == 0.0
+    for one, two in zip(before.thetas, pool.model().thetas, strict=True):
         np.testing.assert_array_equal(one, two)
     pool.rake([wanted((0, 1), seed=8), wanted((0,))], sweeps=3, **OPTIONS)
-    rows, parts = pool.codes, (pool.settled(), pool.last())
-    total = sum(part.log_weights(rows) for part in parts)
-    np.testing.assert_allclose(total, pool.model().log_weights(rows), atol=1e-9)
-    gap = pool.last().log_weights(rows) - np.log(pool.weights)
-    assert np.ptp(gap) < 1e-6
-    assert np.ptp(pool.last().log_weights(rows)) > 0.1
+    rows = pool.codes
+    steps = pool.model().log_weights(rows) - before.log_weights(rows)
+    assert np.ptp(steps - np.log(pool.weights)) < 1e-6
+    assert np.ptp(steps) > 0.1
 
 
 @pytest.mark.parametrize("repeats", [1, 30])
@@ -349,12 +348,12 @@ def heavy():
 
 def test_few_rows_may_not_carry_the_weights():
     pool = heavy()
-    before, log = pool.effective_size(), pool.last().log_weights(pool.codes)
+    before, log = pool.effective_size(), pool.model().log_weights(pool.codes)
     least = calibrate._EFFECTIVE * len(pool.codes)
     assert before < least
     pool.temper()
     assert pool.effective_size() >= least
-    after = pool.last().log_weights(pool.codes)
+    after = pool.model().log_weights(pool.codes)
     part = np.ptp(after) / np.ptp(log)
     assert 0 < part < 1
     np.testing.assert_allclose(after, part * log, atol=1e-9)  # the same direction

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairveil.marginals import Marginal, histogram
+from fairveil.marginals import Marginal, cells, histogram
 from fairveil.post import finish as fin
 from fairveil.post.calibrate import Pool
 from fairveil.post.generator import RowSource
@@ -24,11 +24,15 @@ def quiet(_stage, _done, _total):
     return
 
 
-def finished(bundle, settings, **wish):
+def wish_of(**wish):
     plain = {"fairness": None, "sensitive": (), "strength": 1.0, "generator": "decoder"}
+    return fin.Wish(**{**plain, **wish})
+
+
+def finished(bundle, settings, **wish):
     return fin.finish(
         bundle,
-        fin.Wish(**{**plain, **wish}),
+        wish_of(**wish),
         settings=settings,
         seeds=Seeds.of(1),
         progress=quiet,
@@ -141,23 +145,18 @@ def test_the_pool_is_left_as_a_release_will_be(tiny_bundle, tiny_settings):
         tiny_bundle.codec.sizes,
     )
     source = RowSource(tiny_bundle.teacher, 8, sizes)
-    believed = Pool(tiny_bundle.rows, sizes)
+    wanted = fin.wanted_of(tiny_bundle, wish_of())
     pool = fin.calibrated(
         source,
         sizes,
         tiny_bundle.targets,
-        fin._pairs(believed, settings.calibration.unmeasured_stddev),
+        [t for t in wanted if fin._is_pair(t)],
         settings=settings,
         rng=np.random.default_rng(3),
     )
-    last = pool.last()
+    swept = settings.calibration.sweeps
     sampler = Sampler(
-        tiny_bundle.codec,
-        tiny_bundle.teacher,
-        pool.settled(),
-        last,
-        log_cap=float(last.log_weights(pool.codes).max()),
-        sweeps=settings.calibration.sweeps,
+        tiny_bundle.codec, tiny_bundle.teacher, pool.model(), swept, wanted, 1
     )
     rows = sampler.codes(16_000, Seeds.of(5))
     kept = pool.resampled(np.random.default_rng(4))
@@ -237,14 +236,68 @@ def test_no_measured_pair_is_made_a_target_twice(tiny_bundle, tiny_settings):
     assert set(few.weights.cliques) == {m.columns for m in tiny_bundle.marginals}
 
 
-def test_the_pairs_are_those_of_the_marginal_models_rows(tiny_bundle):
-    sizes = tiny_bundle.codec.sizes
-    found = fin._pairs(Pool(tiny_bundle.rows, sizes), 0.002)
-    assert [t.columns for t in found] == [*itertools.combinations(range(len(sizes)), 2)]
+def test_all_pairs_and_what_was_measured_are_wanted_as_the_model_has_them(tiny_bundle):
+    sizes, rows = tiny_bundle.codec.sizes, tiny_bundle.rows
+    triple = Marginal((0, 1, 2), np.ones(cells(sizes, (0, 1, 2))), 1.0)
+    bundle = dataclasses.replace(
+        tiny_bundle, marginals=(*tiny_bundle.marginals, triple)
+    )
+    found = {t.columns: t.probs for t in fin.wanted_of(bundle, wish_of())}
+    columns = range(len(sizes))
+    known = {*((j,) for j in columns), *itertools.combinations(columns, 2)}
+    assert set(found) == known | {m.columns for m in bundle.marginals}
+    assert (0, 1, 2) in found
+    for q, probs in found.items():
+        np.testing.assert_allclose(probs, histogram(rows, sizes, q) / len(rows))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_independence_wants_products_with_the_sensitive_column(tiny_bundle, strength):
+    sizes, own = tiny_bundle.codec.sizes, tiny_bundle.codec.index("sex")
+    fair = {"fairness": "independence", "sensitive": ("sex",), "strength": strength}
+    found = fin.wanted_of(tiny_bundle, wish_of(**fair))
+    plain = {t.columns: t.probs for t in fin.wanted_of(tiny_bundle, wish_of())}
+    assert {t.columns for t in found} == set(plain)
+    apart = 0
     for target in found:
-        seen = histogram(tiny_bundle.rows, sizes, target.columns)
-        np.testing.assert_allclose(target.probs, seen / len(tiny_bundle.rows))
-        assert target.stddev == 0.002
+        q, before = target.columns, plain[target.columns]
+        if len(q) != 2 or own not in q:
+            if own not in q or len(q) == 1:
+                np.testing.assert_allclose(target.probs, before)
+            continue
+        table = before.reshape([sizes[c] for c in q])
+        product = np.outer(table.sum(1), table.sum(0)).ravel()
+        mixed = (1 - strength) * before + strength * product
+        np.testing.assert_allclose(target.probs, mixed, atol=1e-12)
+        apart += np.abs(product - before).sum() > 1e-3
+    assert apart > 1
+
+
+def test_without_measured_pairs_the_one_ways_alone_are_wanted(tiny_bundle):
+    singles = tuple(m for m in tiny_bundle.marginals if len(m.columns) == 1)
+    alone = dataclasses.replace(tiny_bundle, marginals=singles)
+    fair = {"fairness": "independence", "sensitive": ("sex",)}
+    for wish in (wish_of(), wish_of(**fair)):
+        found = [t.columns for t in fin.wanted_of(alone, wish)]
+        assert found == [(j,) for j in range(len(tiny_bundle.codec.names))]
+
+
+@pytest.mark.statistical
+def test_a_release_is_balanced(tiny_bundle, tiny_settings):
+    """Chosen rows are nearer to what is wanted than rows as they come."""
+    gaps = []
+    for choices in (1, 3):
+        settings = calibration_of(tiny_settings, choices=choices)
+        made = finished(tiny_bundle, settings)
+        assert made.choices == choices
+        rows, sizes = made.codes(2000, Seeds.of(3)), tiny_bundle.codec.sizes
+        gaps.append(
+            [
+                np.abs(histogram(rows, sizes, t.columns) / 2000 - t.probs).sum()
+                for t in made.wanted
+            ]
+        )
+    assert np.mean(gaps[1]) < 0.7 * np.mean(gaps[0])
 
 
 def test_without_measured_pairs_the_teacher_is_believed(tiny_bundle):

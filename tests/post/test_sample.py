@@ -1,4 +1,4 @@
-"""Sampled rows have the calibrated distribution; any number of rows; redraw; cap."""
+"""Sampled rows have the calibrated distribution; any number of rows; redraw."""
 
 import dataclasses
 
@@ -6,18 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
 from scipy import stats
 from scipy.special import softmax
 
 from fairveil.codec import Codec
-from fairveil.config import Calibration
-from fairveil.errors import FairveilError
 from fairveil.marginals import histogram
 from fairveil.post import sample
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import BATCH, RowSource
-from fairveil.post.sample import Redraw, Sampler, choose_cap
+from fairveil.post.sample import Redraw, Sampler
+from fairveil.post.targets import Target
 from fairveil.schema import Column, Schema
 from fairveil.seeds import Seeds
 
@@ -29,8 +27,6 @@ SECOND = np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])
 THETA = np.array([0.0, 1.2, -0.7, 0.4, 2.0, -2.0])
 OWN = np.array([0.5, -0.5])
 WEIGHTS = LogLinear(SIZES, ((0, 1), (0,)), (THETA, OWN))
-MISSING = np.array([0.3, -0.4, 0.1, 0.6, -0.2, 0.9])
-LAST = LogLinear(SIZES, ((0, 1),), (MISSING,))
 SCHEMA = Schema(
     columns=(
         Column(name="a", kind="categorical", categories=("x", "y")),
@@ -55,24 +51,28 @@ class Toy:
         return codes, jnp.concatenate(logs, axis=1)
 
 
-PLAIN = Sampler(Codec.on_grid(SCHEMA), Toy(), WEIGHTS, LAST, log_cap=1.0, sweeps=12)
+def wanted_of(probs):
+    joint = probs.reshape(SIZES)
+    one, two = Target((0,), joint.sum(1), 0.0), Target((1,), joint.sum(0), 0.0)
+    return one, two, Target((0, 1), probs, 0.0)
 
 
-def calibrated(factor=1.0, *, missing=1.0, cap=1.0):
-    """Each guide's rows are weighted cell by cell, and then accepted by what is left.
-
-    The sweeps leave the guides their chances; acceptance weighs rows of all guides.
-    """
+def calibrated(factor=1.0):
+    """Each guide's rows are weighted cell by cell; the guides keep their chances."""
     logs = factor * (THETA + np.repeat(OWN, 3))
     joints = [
         np.log(np.outer(a, b)).ravel() for a, b in zip(FIRST, SECOND, strict=True)
     ]
-    swept = sum(
+    return sum(
         chance * softmax(joint + logs)
         for chance, joint in zip(GUIDES, joints, strict=True)
     )
-    weighted = swept * np.exp(np.minimum(missing * MISSING, cap))
-    return weighted / weighted.sum()
+
+
+PLAIN = Sampler(
+    Codec.on_grid(SCHEMA), Toy(), WEIGHTS, 12, wanted_of(calibrated()), choices=1
+)
+CHOSEN = dataclasses.replace(PLAIN, choices=3)
 
 
 def fits(codes, probs):
@@ -87,24 +87,35 @@ def test_sampled_rows_have_the_calibrated_distribution(seed):
     assert fits(codes, calibrated()) > 1e-4
     for factor in (0.0, 0.8, 1.25):  # the test can tell
         assert fits(codes, calibrated(factor)) < 1e-4
-    for missing in (0.0, 0.7, 1.3):
-        assert fits(codes, calibrated(missing=missing, cap=9.0)) < 1e-4
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("log_cap", [1.0, 2.5, 0.2])
-def test_accepted_rows_count_as_the_cap_at_most(log_cap):
-    codes = dataclasses.replace(PLAIN, log_cap=log_cap).codes(30_000, Seeds.of(1))
-    assert fits(codes, calibrated(cap=log_cap)) > 1e-4
-    other = 0.2 if log_cap > 0.5 else 1.0
-    assert fits(codes, calibrated(cap=other)) < 1e-4
+def test_chosen_rows_lie_nearer_to_what_is_wanted_than_draws_do():
+    """A chi-square far below its mean: counts vary less than those of draws."""
+    expected = 9000 * calibrated()
+    for seed in (1, 2, 3):
+        seen = histogram(CHOSEN.codes(9000, Seeds.of(seed)), SIZES, (0, 1))
+        assert ((seen - expected) ** 2 / expected).sum() < 0.2
+    seen = histogram(PLAIN.codes(9000, Seeds.of(1)), SIZES, (0, 1))
+    assert ((seen - expected) ** 2 / expected).sum() > 0.6
 
 
-def test_nothing_accepted_is_an_error(monkeypatch):
-    monkeypatch.setattr(sample, "_MOST_EMPTY_DRAWS", 3)
-    hopeless = dataclasses.replace(PLAIN, log_cap=1e9)
-    with pytest.raises(FairveilError, match="accepts none"):
-        hopeless.codes(1, Seeds.of(1))
+def test_the_first_chosen_rows_are_left(monkeypatch):
+    """They do not have their law yet (``test_balance``)."""
+    made = CHOSEN.codes(500, Seeds.of(1))
+    monkeypatch.setattr(sample, "_BEFORE", 0)
+    np.testing.assert_array_equal(made, CHOSEN.codes(756, Seeds.of(1))[256:])
+
+
+@pytest.mark.statistical
+def test_chosen_rows_make_up_for_weights_that_are_missing():
+    bare = dataclasses.replace(CHOSEN, weights=LogLinear(SIZES), choices=6)
+    gaps = [
+        np.abs(histogram(made.codes(9000, Seeds.of(1)), SIZES, (0, 1)) / 9000 - goal)
+        for made in (dataclasses.replace(bare, choices=1), bare)
+        for goal in [calibrated()]
+    ]
+    assert gaps[1].sum() < 0.25 * gaps[0].sum()
 
 
 @pytest.mark.statistical
@@ -117,9 +128,9 @@ def test_every_part_of_a_release_has_that_distribution():
 @pytest.mark.statistical
 def test_without_weights_rows_leave_as_the_model_draws_them():
     bare = LogLinear(SIZES)
-    plain = dataclasses.replace(PLAIN, weights=bare, last=bare, log_cap=0.0)
+    plain = dataclasses.replace(PLAIN, weights=bare)
     codes = plain.codes(30_000, Seeds.of(1))
-    assert fits(codes, calibrated(0.0, missing=0.0)) > 1e-4
+    assert fits(codes, calibrated(0.0)) > 1e-4
     source = RowSource(Toy(), Seeds.of(1).number("rows"), SIZES)
     np.testing.assert_array_equal(codes[:BATCH], source.next()[0])
 
@@ -135,12 +146,13 @@ def test_more_sweeps_come_nearer():
     assert gaps[1] < gaps[0] < 0.5 * np.abs(calibrated(0.0) - calibrated()).sum()
 
 
+@pytest.mark.parametrize("made", [PLAIN, CHOSEN], ids=["plain", "chosen"])
 @pytest.mark.parametrize("n", [0, 1, 2, BATCH + 1])
-def test_any_number_of_rows(n):
-    codes = PLAIN.codes(n, Seeds.of(1))
+def test_any_number_of_rows(n, made):
+    codes = made.codes(n, Seeds.of(1))
     assert codes.shape == (n, 2)
     assert codes.dtype == np.int32
-    values = PLAIN.values(n, Seeds.of(1))
+    values = made.values(n, Seeds.of(1))
     assert [len(v) for v in values.values()] == [n, n]
     assert set(values["b"]) <= {"p", "q", None}
 
@@ -151,9 +163,10 @@ def test_same_seed_same_rows():
     assert (a != c).any()
 
 
+@pytest.mark.parametrize("made", [PLAIN, CHOSEN], ids=["plain", "chosen"])
 @pytest.mark.parametrize(("n", "more"), [(500, 800), (BATCH, BATCH + 1), (1, BATCH)])
-def test_fewer_rows_are_the_first_of_more(n, more):
-    few, many = PLAIN.codes(n, Seeds.of(3)), PLAIN.codes(more, Seeds.of(3))
+def test_fewer_rows_are_the_first_of_more(n, more, made):
+    few, many = made.codes(n, Seeds.of(3)), made.codes(more, Seeds.of(3))
     np.testing.assert_array_equal(many[:n], few)
 
 
@@ -211,29 +224,3 @@ def test_the_sampler_redraws_last():
     codes = sampler.codes(30_000, Seeds.of(1))
     second = calibrated().reshape(2, 3).sum(0)
     assert fits(codes, np.outer([0.25, 0.75], second).ravel()) > 1e-4
-
-
-# --- the cap -----------------------------------------------------------------------
-
-
-@settings(max_examples=60)
-@given(
-    seed=st.integers(0, 1000),
-    spread=st.floats(0, 4),
-    least=st.floats(0.01, 0.99),
-    quantile=st.floats(0.5, 1.0),
-)
-def test_the_cap_leaves_enough_rows(seed, spread, least, quantile):
-    logs = spread * np.random.default_rng(seed).standard_t(2, 400).clip(-20, 20)
-    wish = Calibration(cap_quantile=quantile, least_acceptance=least)
-    cap = choose_cap(logs, wish)
-    accepted = np.exp(np.minimum(logs - cap, 0)).mean()
-    assert accepted >= least
-    top = np.quantile(logs, quantile)
-    assert cap <= top
-    if cap < top:  # no lower than needed
-        assert np.exp(np.minimum(logs - cap - 0.11, 0)).mean() < least
-
-
-def test_equal_weights_are_all_accepted():
-    assert choose_cap(np.full(10, 3.0), Calibration()) == 3.0

@@ -12,7 +12,7 @@ of a row is a sum over its cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,19 +172,7 @@ class Pool:
 
     def model(self) -> LogLinear:
         """The weights as a function of any row."""
-        return self._model(self._theta)
-
-    def settled(self) -> LogLinear:
-        """The weights under which the rows at hand were swept."""
-        return self._model(self._settled)
-
-    def last(self) -> LogLinear:
-        """What was added since: the weights of the rows at hand."""
-        steps = {c: t - self._settled.get(c, 0.0) for c, t in self._theta.items()}
-        return self._model(steps)
-
-    def _model(self, thetas: Mapping[Clique, Floats]) -> LogLinear:
-        return LogLinear(self.sizes, tuple(thetas), tuple(thetas.values()))
+        return LogLinear(self.sizes, tuple(self._theta), tuple(self._theta.values()))
 
     def _cells(self, columns: Clique) -> np.ndarray:
         if columns not in self._index:

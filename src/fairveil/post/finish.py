@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import numpy as np
@@ -20,7 +19,7 @@ from fairveil.marginals import Clique, Marginal, Sizes
 from fairveil.post.calibrate import Pool
 from fairveil.post.fit_gan import fit_gan
 from fairveil.post.generator import Generator, RowSource
-from fairveil.post.sample import Redraw, Sampler, choose_cap
+from fairveil.post.sample import Redraw, Sampler
 from fairveil.post.targets import Target, independent_targets, targets_of
 from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
@@ -78,26 +77,23 @@ def finish(
     bundle: Bundle, wish: Wish, *, settings: Fit, seeds: Seeds, progress: Progress
 ) -> Sampler:
     """Train the generator and the fairness critic, calibrate, choose the cap."""
-    own = tuple(sorted(bundle.codec.index(name) for name in wish.sensitive))
+    own = positions(bundle, wish)
     guarded = own if wish.fairness == "independence" else ()
     sizes, rng = bundle.codec.sizes, seeds.generator("real side")
     real, targets = _believed(bundle, seeds), bundle.targets
-    believed = Pool(real, sizes)
-    pairs: list[Target] = []
-    if bundle.joint_measured:  # a teacher's pairs would pull against the one-ways
-        pairs = _pairs(believed, settings.calibration.unmeasured_stddev)
+    believed, wanted = Pool(real, sizes), wanted_of(bundle, wish)
+    stddev = settings.calibration.unmeasured_stddev
+    pairs = [Target(t.columns, t.probs, stddev) for t in wanted if _is_pair(t)]
     redraw = None
     if guarded:
         real = _set_apart(real, guarded, wish.strength, rng)
-        apart = partial(
-            independent_targets,
+        targets = independent_targets(
+            targets,
             sizes=sizes,
             sensitive=guarded,
             strength=wish.strength,
             joint=believed.probs,
         )
-        singles = [t for t in targets if len(t.columns) == 1]
-        targets, pairs = apart(targets), apart([*singles, *pairs])[len(singles) :]
     elif own and wish.fairness == "redraw":
         redraw = _redraw(believed, own, wish.strength)
     model: Generator | Teacher = bundle.teacher
@@ -115,16 +111,51 @@ def finish(
     source = RowSource(model, seeds.number("calibration pool"), sizes)
     rng = seeds.generator("calibration")
     pool = calibrated(source, sizes, targets, pairs, settings=settings, rng=rng)
-    last = pool.last()
     return Sampler(
         bundle.codec,
         model,
-        pool.settled(),
-        last,
-        choose_cap(last.log_weights(pool.codes), settings.calibration),
+        pool.model(),
         settings.calibration.sweeps,
+        wanted,
+        settings.calibration.choices,
         redraw,
     )
+
+
+def positions(bundle: Bundle, wish: Wish) -> Clique:
+    """The sensitive columns, rising."""
+    return tuple(sorted(bundle.codec.index(name) for name in wish.sensitive))
+
+
+def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
+    """Marginals of the marginal model that a release is to have.
+
+    All one-ways and pairs, measured or not, and what else was measured; in the mode
+    ``independence`` with the sensitive columns set apart. Where no marginal of several
+    columns was measured, that model has independent columns: the one-ways alone.
+    """
+    sizes = bundle.codec.sizes
+    cliques: list[Clique] = [(j,) for j in range(len(sizes))]
+    if bundle.joint_measured:
+        cliques += itertools.combinations(range(len(sizes)), 2)
+        taken = set(cliques)
+        cliques += [m.columns for m in bundle.marginals if m.columns not in taken]
+    pool = Pool(bundle.rows, sizes)
+    wanted = [Target(q, pool.probs(q), 0.0) for q in cliques]
+    if wish.fairness == "independence" and bundle.joint_measured:
+        wanted = independent_targets(
+            wanted,
+            sizes=sizes,
+            sensitive=positions(bundle, wish),
+            strength=wish.strength,
+            joint=pool.probs,
+        )
+    return tuple(wanted)
+
+
+def _is_pair(target: Target) -> bool:
+    _first, *more = target.columns
+    return len(more) == 1
 
 
 def _believed(bundle: Bundle, seeds: Seeds) -> Codes:
@@ -138,12 +169,6 @@ def _believed(bundle: Bundle, seeds: Seeds) -> Codes:
         return bundle.rows
     source = RowSource(bundle.teacher, seeds.number("teacher rows"), sizes)
     return source.rows(len(bundle.rows))[0]
-
-
-def _pairs(pool: Pool, stddev: float) -> list[Target]:
-    """All pairs as the marginal model has them, measured or not: free, hence whole."""
-    pairs = itertools.combinations(range(len(pool.sizes)), 2)
-    return [Target(pair, pool.probs(pair), stddev) for pair in pairs]
 
 
 def calibrated(
