@@ -238,17 +238,40 @@ def test_no_measured_pair_is_made_a_target_twice(tiny_bundle, tiny_settings):
 
 def test_all_pairs_and_what_was_measured_are_wanted_as_the_model_has_them(tiny_bundle):
     sizes, rows = tiny_bundle.codec.sizes, tiny_bundle.rows
-    triple = Marginal((0, 1, 2), np.ones(cells(sizes, (0, 1, 2))), 1.0)
+    found = {t.columns: t.probs for t in fin.wanted_of(tiny_bundle, wish_of())}
+    columns = range(len(sizes))
+    known = {q for k in (1, 2, 3) for q in itertools.combinations(columns, k)}
+    assert set(found) == known
+    for q, probs in found.items():
+        np.testing.assert_allclose(probs, histogram(rows, sizes, q) / len(rows))
+
+
+def test_measured_triples_and_no_more_others_than_are_quickly_watched(
+    tiny_bundle, monkeypatch
+):
+    sizes = tiny_bundle.codec.sizes
+    columns = range(len(sizes))
+    triples = list(itertools.combinations(columns, 3))
+    assert fin._triples(sizes) == triples
+    monkeypatch.setattr(fin, "_MOST_TRIPLES", 4)
+    kept = fin._triples(sizes)
+    assert len(kept) == len(set(kept)) == 4
+    assert set(kept) < set(triples)
+    assert kept == fin._triples(sizes)
+    least = min(cells(sizes, q) for q in triples)
+    monkeypatch.setattr(fin, "_TRIPLE_CELLS", least)
+    assert all(cells(sizes, q) == least for q in fin._triples(sizes))
+    monkeypatch.setattr(fin, "_TRIPLE_CELLS", 0)
+    assert fin._triples(sizes) == []
+    triple = Marginal(triples[5], np.ones(cells(sizes, triples[5])), 1.0)
     bundle = dataclasses.replace(
         tiny_bundle, marginals=(*tiny_bundle.marginals, triple)
     )
-    found = {t.columns: t.probs for t in fin.wanted_of(bundle, wish_of())}
-    columns = range(len(sizes))
-    known = {*((j,) for j in columns), *itertools.combinations(columns, 2)}
-    assert set(found) == known | {m.columns for m in bundle.marginals}
-    assert (0, 1, 2) in found
-    for q, probs in found.items():
-        np.testing.assert_allclose(probs, histogram(rows, sizes, q) / len(rows))
+    found = [t.columns for t in fin.wanted_of(bundle, wish_of())]
+    known = {m.columns for m in tiny_bundle.marginals}
+    assert {q for q in found if len(q) > 2} == {q for q in known if len(q) > 2} | {
+        triples[5]
+    }
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])

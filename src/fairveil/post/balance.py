@@ -19,7 +19,7 @@ from fairveil._types import Codes
 from fairveil.marginals import Sizes, cell_index
 from fairveil.post.targets import Target
 
-_BLOCK = 2048  # groups of candidates whose cells are held at once
+_BLOCK = 1024  # groups of candidates whose cells are held at once
 
 
 class Balance:
@@ -35,7 +35,8 @@ class Balance:
         self._cliques = [target.columns for target in wanted]
         ends = np.cumsum([0, *(len(target.probs) for target in wanted)])
         self._starts = ends[:-1]
-        self._probs = np.concatenate([target.probs for target in wanted])
+        probs = [target.probs.astype(np.float32) for target in wanted]
+        self._probs = np.concatenate(probs)
         self._counts = np.zeros(int(ends[-1]))
         self._rows = 0
 
@@ -70,7 +71,7 @@ class Balance:
 
     def _picks(self, at: np.ndarray, choices: int) -> np.ndarray:
         """Place in its group of the row that is chosen, group by group."""
-        expected = self._probs[at].sum(axis=1).reshape(-1, choices)
+        expected = self._probs[at].sum(axis=1, dtype=float).reshape(-1, choices)
         groups = at.reshape(len(expected), choices, -1)
         picks = np.empty(len(groups), dtype=np.int64)
         for i, cells in enumerate(groups):

@@ -15,7 +15,7 @@ import numpy as np
 from fairveil._types import Codes
 from fairveil.codec import Codec
 from fairveil.config import Fit
-from fairveil.marginals import Clique, Marginal, Sizes
+from fairveil.marginals import Clique, Marginal, Sizes, cells
 from fairveil.post.calibrate import Pool
 from fairveil.post.fit_gan import fit_gan
 from fairveil.post.generator import Generator, RowSource
@@ -23,6 +23,9 @@ from fairveil.post.sample import Redraw, Sampler
 from fairveil.post.targets import Target, independent_targets, targets_of
 from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
+
+_MOST_TRIPLES = 400  # of the counts that a release is balanced by
+_TRIPLE_CELLS = 20_000
 
 Progress = Callable[[str, int, int], None]
 
@@ -130,16 +133,17 @@ def positions(bundle: Bundle, wish: Wish) -> Clique:
 def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     """Marginals of the marginal model that a release is to have.
 
-    All one-ways and pairs, measured or not, and what else was measured; in the mode
-    ``independence`` with the sensitive columns set apart. Where no marginal of several
-    columns was measured, that model has independent columns: the one-ways alone.
+    All one-ways and pairs, what was measured, and of the triples as many as are quickly
+    watched; in the mode ``independence`` with the sensitive columns set apart. Where no
+    marginal of several columns was measured, that model has independent columns: the
+    one-ways alone.
     """
     sizes = bundle.codec.sizes
     cliques: list[Clique] = [(j,) for j in range(len(sizes))]
     if bundle.joint_measured:
         cliques += itertools.combinations(range(len(sizes)), 2)
-        taken = set(cliques)
-        cliques += [m.columns for m in bundle.marginals if m.columns not in taken]
+        more = [*(m.columns for m in bundle.marginals), *_triples(sizes)]
+        cliques = list(dict.fromkeys([*cliques, *more]))
     pool = Pool(bundle.rows, sizes)
     wanted = [Target(q, pool.probs(q), 0.0) for q in cliques]
     if wish.fairness == "independence" and bundle.joint_measured:
@@ -151,6 +155,17 @@ def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
             joint=pool.probs,
         )
     return tuple(wanted)
+
+
+def _triples(sizes: Sizes) -> list[Clique]:
+    """Triples of not too many cells; of more than enough, always the same ones."""
+    columns = itertools.combinations(range(len(sizes)), 3)
+    found = [q for q in columns if cells(sizes, q) <= _TRIPLE_CELLS]
+    if len(found) <= _MOST_TRIPLES:
+        return found
+    rng = np.random.default_rng(0)  # public: depends on the number of triples alone
+    kept = rng.choice(len(found), _MOST_TRIPLES, replace=False)
+    return [found[i] for i in np.sort(kept)]
 
 
 def _is_pair(target: Target) -> bool:
@@ -233,5 +248,5 @@ def _redraw(pool: Pool, own: Clique, strength: float) -> Redraw:
     """Joint shares of the sensitive columns, as the believed rows have them."""
     probs = pool.probs(own)
     shape = tuple(pool.sizes[c] for c in own)
-    cells = np.stack(np.unravel_index(np.arange(len(probs)), shape), axis=1)
-    return Redraw(own, cells.astype(np.int32), probs / probs.sum(), strength)
+    joint = np.stack(np.unravel_index(np.arange(len(probs)), shape), axis=1)
+    return Redraw(own, joint.astype(np.int32), probs / probs.sum(), strength)
