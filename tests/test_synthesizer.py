@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from fairveil import config
+from fairveil import config, synthesizer
 from fairveil.errors import (
     ConfigError,
     FairveilError,
@@ -551,3 +551,20 @@ def test_presets_reach_the_fit(monkeypatch, tiny_table, tiny_schema):
     with pytest.raises(ConfigError, match="stop"):
         FairVeil(schema=tiny_schema, preset="paper").fit(tiny_table)
     assert asked == ["paper"]
+
+
+def test_constants_of_ones_own_reach_the_fit(monkeypatch, tiny_table, tiny_schema):
+    own = dataclasses.replace(
+        config.Fit(), calibration=config.Calibration(iterations=1, sweeps=1)
+    )
+    assert config.preset(own) is own
+    given = []
+
+    def fit(*_args, settings, **_more):
+        given.append(settings)
+        raise ConfigError("stop")
+
+    monkeypatch.setattr(synthesizer, "measure_table", fit)
+    with pytest.raises(ConfigError, match="stop"):
+        FairVeil(schema=tiny_schema, preset=own, discover=False).fit(tiny_table)
+    assert given[0].calibration == own.calibration

@@ -53,7 +53,9 @@ Results = Annotated[
 Tables = Annotated[str | None, typer.Option(help="Names, comma between.")]
 Methods = Annotated[
     str | None,
-    typer.Option(help="Names, comma between; or ours, variants, peers, all."),
+    typer.Option(
+        help="Names, comma between; or ours, variants, ablations, peers."
+    ),
 ]
 Epsilons = Annotated[str | None, typer.Option(help="Budgets, comma between; or inf.")]
 Seeds = Annotated[str | None, typer.Option(help="Whole numbers, comma between.")]

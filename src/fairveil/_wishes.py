@@ -66,7 +66,7 @@ class Wishes(Protocol):
     max_rows_per_unit: int
     ledger: Any
     generator: str
-    preset: str | None
+    preset: str | config.Fit | None
     random_state: int | None
     insecure_noise_seed: int | None
 
@@ -113,7 +113,8 @@ def check_wishes(wishes: Wishes) -> None:
     _refuse_later(wishes)
     _check.one_of(config.FAIRNESS_MODES, fairness=wishes.fairness)
     _check.one_of(config.GENERATORS, generator=wishes.generator)
-    _check.one_of(config.PRESETS, preset=wishes.preset)
+    if not isinstance(wishes.preset, config.Fit):
+        _check.one_of(config.PRESETS, preset=wishes.preset)
     for name in ("random_state", "insecure_noise_seed"):
         value = getattr(wishes, name)
         if value is not None:

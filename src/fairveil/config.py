@@ -331,8 +331,10 @@ def reserved_delta(delta: float, *, discovering: bool) -> float:
     return delta * round(share, 12)  # the very number that ledger files keep
 
 
-def preset(name: str | None) -> Fit:
+def preset(name: str | Fit | None) -> Fit:
     """Constants by name: None is the default, ``paper`` is the paper's system.
+
+    Constants of one's own are taken as they are.
 
     The paper's numbers (Adouani and Chelly Dagdia 2025, settings of its first data set)
     are latent 20, K = 15, layers 512-256, KL .5, centroid weight .01, clip .5, fairness
@@ -340,6 +342,8 @@ def preset(name: str | None) -> Fit:
     privacy accounting of mini-batches does not hold. What it does not have is off: no
     marginals, no warm start, no marginal loss, no calibration.
     """
+    if isinstance(name, Fit):
+        return name
     _check.one_of(PRESETS, preset=name)
     if name is None:
         return Fit()

@@ -64,7 +64,8 @@ class FairVeil:
         ledger: a ledger file over several fits of one data set (``fairveil ledger
             cap`` makes it); a fit that would pass its cap is refused.
         generator: ``"wgan"``, or ``"decoder"`` as an ablation.
-        preset: None, or ``"paper"`` for the paper's sizes.
+        preset: None; or ``"paper"`` for the paper's sizes; or constants of your own, a
+            ``fairveil.config.Fit``: public, so never chosen by looking at the table.
         random_state: seeds post-processing and sampling only, never privacy noise.
         insecure_noise_seed: makes a debugging fit that is stamped NOT PRIVATE.
 
@@ -92,7 +93,7 @@ class FairVeil:
         max_rows_per_unit: int = 1,
         ledger: str | Path | None = None,
         generator: str = "wgan",
-        preset: str | None = None,
+        preset: str | config.Fit | None = None,
         random_state: int | None = None,
         insecure_noise_seed: int | None = None,
     ) -> None:

@@ -10,9 +10,11 @@ import pytest
 import fairveil
 from fairveil import Schema
 from fairveil.bench import ours
+from fairveil.bench.grid import GROUPS
 from fairveil.bench.jobs import Job, lay_job, lay_table, read_cells, read_json
 from fairveil.bench.methods import METHODS, OURS
 from fairveil.bench.tables import TABLES, code_book
+from fairveil.config import Fit
 
 
 def made(bench, method, *, epsilon=math.inf, seed=0):
@@ -94,6 +96,31 @@ def test_a_fit_is_asked_for_what_the_job_says(bench, monkeypatch, name, epsilon)
     expected = {"epsilon": epsilon, "delta": 1e-5, "sensitive": ["s"]}
     assert given == {**expected, "random_state": 3, **ours._SETTINGS[name]}
     assert done["epsilon_spent"] == (0.4 if epsilon < math.inf else None)
+
+
+def test_each_ablation_takes_away_what_its_name_says_and_no_more():
+    usual, parts = Fit(), {}
+    for name in GROUPS["ablations"]:
+        fit = ours._SETTINGS[name]["preset"]
+        assert ours._told(name) == {"fairness": None, "preset": name}
+        parts[name.removeprefix("fairveil-no-")] = {
+            part for part, value in vars(fit).items() if value != getattr(usual, part)
+        }
+    networks = {"vae", "clustering"}
+    assert parts == {
+        "balance": {"calibration"},
+        "raking": {"calibration"},
+        "calibration": {"calibration"},
+        "warm-start": networks,
+        "marginals": networks | {"split", "measuring"},
+    }
+    raking, balance, both = (
+        ours._ABLATED[f"fairveil-no-{name}"].calibration
+        for name in ("raking", "balance", "calibration")
+    )
+    assert (raking.iterations, raking.choices) == (0, usual.calibration.choices)
+    assert (balance.iterations, balance.choices) == (usual.calibration.iterations, 1)
+    assert (both.iterations, both.choices) == (0, 1)
 
 
 @pytest.mark.parametrize("name", sorted(ours._SETTINGS))

@@ -18,10 +18,12 @@ from fairveil.bench.tables import TABLES, table
 _ENDS = ("real", "independent")  # ceiling and floor
 OWN = tuple(name for name, each in METHODS.items() if each.environment == OURS)
 PEERS = tuple(name for name in METHODS if name not in OWN)
-VARIANTS = tuple(n for n in OWN if n not in (OURS, *_ENDS))
+ABLATIONS = tuple(n for n in OWN if n.startswith(f"{OURS}-no-"))
+VARIANTS = tuple(n for n in OWN if n not in (OURS, *_ENDS, *ABLATIONS))
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "ours": (OURS, *_ENDS),
     "variants": VARIANTS,
+    "ablations": ABLATIONS,
     "peers": PEERS,
     "all": tuple(METHODS),
 }
@@ -58,7 +60,7 @@ class Grid:
 
 
 def expanded(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of methods, with ``ours``, ``variants``, ``peers`` and ``all`` spelled out.
+    """Names of methods, with ``ours``, ``variants``, ``all`` and so on spelled out.
 
     Raises:
         ConfigError: no such method.
@@ -94,7 +96,7 @@ GRIDS: Mapping[str, Grid] = {
     ),
     "full": Grid(
         tables=tuple(TABLES),
-        methods=("all",),
+        methods=("ours", "variants", "peers"),
         epsilons=(1.0, 3.0, 0.5, 8.0, math.inf),
         seeds=(0, 1, 2),
     ),

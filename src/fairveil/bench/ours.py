@@ -19,14 +19,37 @@ import fairveil
 from fairveil import FairVeil, Schema
 from fairveil.bench.jobs import read_cells, read_json, write_json
 from fairveil.bench.tables import whole_numbers
+from fairveil.config import (
+    Calibration,
+    Clustering,
+    Fit,
+    Measuring,
+    Split,
+    VaeTraining,
+)
 from fairveil.schema import Column
 
+_ABLATED: Mapping[str, Fit] = {
+    "fairveil-no-balance": Fit(calibration=Calibration(choices=1)),
+    "fairveil-no-raking": Fit(calibration=Calibration(iterations=0)),
+    "fairveil-no-calibration": Fit(calibration=Calibration(iterations=0, choices=1)),
+    "fairveil-no-warm-start": Fit(
+        vae=VaeTraining(warm_steps=0), clustering=Clustering(warm=False)
+    ),
+    "fairveil-no-marginals": Fit(  # their part of rho goes to the networks
+        split=Split(vae=0.718, clusters=0.2, selection=0.001, marginals=0.001),
+        measuring=Measuring(rounds=0, least_rounds=0),
+        vae=VaeTraining(warm_steps=0),
+        clustering=Clustering(warm=False),
+    ),
+}
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "fairveil": {"fairness": None},
     "fairveil-decoder": {"fairness": None, "generator": "decoder"},
     "fairveil-redraw": {"fairness": "redraw"},
     "fairveil-independence": {"fairness": "independence"},
     "fairveil-paper": {"fairness": "independence", "preset": "paper"},
+    **{name: {"fairness": None, "preset": fit} for name, fit in _ABLATED.items()},
 }
 
 
@@ -72,9 +95,15 @@ def _fairveil(
     made = model.sample(job["rows"], random_state=job["seed"])
     statement = model.statement_
     return made, {
-        "settings": dict(_SETTINGS[job["method"]]),
+        "settings": _told(job["method"]),
         "epsilon_spent": statement.epsilon_spent if statement.private else None,
     }
+
+
+def _told(name: str) -> dict[str, Any]:
+    """The settings, with the name of constants instead of all of them."""
+    told = dict(_SETTINGS[name])
+    return told | {"preset": name} if name in _ABLATED else told
 
 
 def column_of(facts: Mapping[str, Any]) -> Column:
