@@ -30,6 +30,7 @@ LEVELS = {
     "privacy": 2,
     "bins": 2,
     "_trim": 2,
+    "_sizing": 2,
     "codec": 2,
     "marginals": 2,
     "tables": 2,

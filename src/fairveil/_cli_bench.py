@@ -53,9 +53,7 @@ Results = Annotated[
 Tables = Annotated[str | None, typer.Option(help="Names, comma between.")]
 Methods = Annotated[
     str | None,
-    typer.Option(
-        help="Names, comma between; or ours, variants, ablations, peers."
-    ),
+    typer.Option(help="Names, comma between; or ours, variants, ablations, peers."),
 ]
 Epsilons = Annotated[str | None, typer.Option(help="Budgets, comma between; or inf.")]
 Seeds = Annotated[str | None, typer.Option(help="Whole numbers, comma between.")]

@@ -13,11 +13,11 @@ c / sqrt(its share).
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fairveil._sizing import signal
 from fairveil._types import Codes, Floats
 from fairveil.config import Fit, Measuring
 from fairveil.marginals import Clique, Marginal, Sizes, cells
@@ -160,8 +160,8 @@ def rounds_of(wish: Measuring, rho: float, n_hat: int) -> int:
     """
     if wish.rounds == 0:
         return 0
-    signal = n_hat * math.sqrt(2.0 * rho)
-    planned = wish.rounds * (signal / wish.reference_signal) ** wish.rounds_exponent
+    clear = signal(n_hat, rho)
+    planned = wish.rounds * (clear / wish.reference_signal) ** wish.rounds_exponent
     return round(min(max(planned, wish.least_rounds), wish.most_rounds))
 
 

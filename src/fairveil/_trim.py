@@ -133,3 +133,32 @@ def _reach(noisy: Floats, stddev: float) -> int:
         end = near  # noise alone carries the sum so far
     sure = np.flatnonzero(noisy > _SURE * stddev)
     return max(end, int(sure[-1]) if sure.size else 0)
+
+
+def inside_mass(
+    noisy: Floats, label: np.ndarray, grid: Bins, noise_stddev: float
+) -> Floats:
+    """How much each cell of a grid holds beside the others of its bin.
+
+    Cells that stand out of the noise hold what was counted. The others of a bin share,
+    by their width, what they hold together, if that stands out of their noise; each
+    one's own count is mostly noise.
+
+    Args:
+        noisy: counts of the cells that already carry noise.
+        label: bin of each cell.
+        grid: the cells.
+        noise_stddev: standard deviation of the noise in one cell.
+    """
+    seen = noise_stddev * math.sqrt(2.0 * math.log(len(noisy) + 1.0))
+    mass = np.where(noisy > seen, noisy, 0.0)  # noise alone stays below
+    weak = noisy <= seen
+    width = np.where(weak, grid.highs - grid.lows + grid.step, 0.0)
+    bins = int(label.max()) + 1
+    rest, wide, count = (
+        np.bincount(label, weights=w, minlength=bins)
+        for w in (np.where(weak, noisy, 0.0), width, weak.astype(float))
+    )
+    rest[rest <= noise_stddev * np.sqrt(count)] = 0.0
+    share = np.divide(rest, wide, out=np.zeros(bins), where=wide > 0)
+    return mass + share[label] * width

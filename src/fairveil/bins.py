@@ -16,8 +16,6 @@ from fairveil._types import Floats
 from fairveil.schema import Column
 
 GRID_CELLS = 128  # integer columns up to this range get a cell per value
-_LINEAR_EDGES = 64
-_LOG_EDGES = 64
 _SEEN = 4.0  # standard deviations of noise that a bin's mass has to pass
 _DIGITS = 6
 _EXACT = 2.0**53  # integers up to here are floats
@@ -70,22 +68,26 @@ class Bins:
         return np.clip(np.array(short, dtype=np.float64), low, high)
 
 
-def public_grid(column: Column) -> Bins:
-    """The finest intervals that a numeric column is counted on, from its schema alone.
+def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
+    """The finest intervals that a numeric column is counted on, from public facts.
 
-    One cell a value where the range has at most ``GRID_CELLS`` values; otherwise the
-    union of evenly spaced and of logarithmic edges (both signs), with zero and each
-    declared special value in a cell of its own.
+    One cell a value where the range has fewer than twice ``cells`` values, and at most
+    ``GRID_CELLS``, for single values are often heavy; otherwise the union of evenly
+    spaced and of logarithmic edges (both signs; half of ``cells`` each), with zero and
+    each declared special value in a cell of its own.
     """
     lower, upper = column.ends()
     step = _step(column.decimals, max(abs(lower), abs(upper)))
-    if step and (upper - lower) / step < GRID_CELLS:
+    if step and (upper - lower) / step < min(2 * cells, GRID_CELLS):
         count = round((upper - lower) / step) + 1
         values = _round(lower + step * np.arange(count), column.decimals)
         return Bins(values, values.copy(), step)
     singles = _round(np.array([0.0, *column.special]), column.decimals)
     singles = np.unique(singles[(singles >= lower) & (singles <= upper)])
-    edges: Floats = np.r_[_linear(lower, upper), _logarithmic(lower, upper, step)]
+    edges: Floats = np.r_[
+        np.linspace(lower, upper, cells // 2 + 1),
+        _logarithmic(lower, upper, step, cells // 2),
+    ]
     edges = _round(np.r_[lower, edges, singles], column.decimals)
     if step:
         return _stepped(edges, singles, upper, column)
@@ -157,17 +159,13 @@ def _step(decimals: int | None, largest: float) -> float:
     return 10.0**-decimals
 
 
-def _linear(lower: float, upper: float) -> Floats:
-    return np.linspace(lower, upper, _LINEAR_EDGES + 1)
-
-
-def _logarithmic(lower: float, upper: float, step: float) -> Floats:
+def _logarithmic(lower: float, upper: float, step: float, count: int) -> Floats:
     """Edges of even ratio on both sides of zero, where the range spans decades."""
     largest = max(abs(lower), abs(upper))
     smallest = max(step, largest * 1e-6)
     if largest <= 10 * smallest:
         return np.empty(0)
-    sizes = np.geomspace(smallest, largest, _LOG_EDGES)
+    sizes = np.geomspace(smallest, largest, count)
     both = np.concatenate([-sizes, sizes])
     return both[(both > lower) & (both < upper)]
 

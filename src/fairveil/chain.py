@@ -8,7 +8,6 @@ warm-start the VAE, at no cost. Everything it returns is released.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,10 @@ import numpy as np
 
 from fairveil._gaps import Gap, Plan
 from fairveil._rounds import measured, shares_by_cells
+from fairveil._sizing import grid_cells, sized
 from fairveil._trim import (
     empty_codes,
+    inside_mass,
     measured_bounds,
     occupied,
     seen_ends,
@@ -87,7 +88,13 @@ def measure_table(
     )
     n_hat = counted.value
     schema, settings = _schema(gate, facts, settings, n_hat)
-    codec = Codec.on_grid(schema)
+    size = {
+        "n_hat": n_hat,
+        "rho": ledger.rho_cap,
+        "columns": len(schema.columns),
+    }
+    settings = sized(settings, **size)
+    codec = Codec.on_grid(schema, grid_cells(settings, **size))
     border = gate.border(codec)
     codec, labels, singles = _bins(border, codec, settings)
     sizes = codec.sizes
@@ -181,8 +188,7 @@ def _binned(
     bins, label = merge(
         grid, counts, most=settings.measuring.most_bins, noise_stddev=noise
     )
-    seen = noise * math.sqrt(2.0 * math.log(len(counts) + 1.0))  # noise stays below
-    mass = np.where(counts > seen, counts, 0.0)
+    mass = inside_mass(counts, label, grid, noise)
     sums = np.bincount(label, weights=counts)
     single = Marginal(
         fine.columns, np.r_[sums, missing], noise * (len(counts) / len(sums)) ** 0.5

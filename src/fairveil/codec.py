@@ -18,7 +18,7 @@ import narwhals as nw
 import numpy as np
 
 from fairveil._types import Codes, Floats
-from fairveil.bins import Bins, public_grid
+from fairveil.bins import GRID_CELLS, Bins, public_grid
 from fairveil.errors import SchemaError, problem
 from fairveil.schema import Column, Schema
 
@@ -33,7 +33,7 @@ class Inside:
         bins: the merged bins.
         grid: the fine cells they were merged from.
         label: bin of each cell, shape ``(cells,)``.
-        mass: noisy mass of each cell, zero where it does not stand out of the noise.
+        mass: mass of each cell (``_trim.inside_mass``); zero where nothing is known.
     """
 
     bins: Bins
@@ -55,7 +55,7 @@ class Inside:
         return out
 
     def _shares(self, cells: np.ndarray, mass: Floats) -> Floats:
-        """Mass of the cells; those within the noise share a little by their width."""
+        """Mass of the cells; those without any share a little by their width."""
         width = self.grid.highs[cells] - self.grid.lows[cells] + self.grid.step
         floor = _FLAT_SHARE * mass.sum() * width / max(width.sum(), 1e-300)
         shares = np.where(mass > 0, mass, floor)
@@ -180,9 +180,9 @@ class Codec:
     declared_by: str = ""
 
     @classmethod
-    def on_grid(cls, schema: Schema) -> Codec:
-        """The codec on the schema's public grids."""
-        columns = tuple(_on_grid(column) for column in schema.columns)
+    def on_grid(cls, schema: Schema, cells: int = GRID_CELLS) -> Codec:
+        """The codec on the schema's public grids, of some ``cells`` at most."""
+        columns = tuple(_on_grid(column, cells) for column in schema.columns)
         return cls(columns, schema.declared_by)
 
     def with_bins(self, inside: Mapping[str, Inside]) -> Codec:
@@ -266,9 +266,9 @@ def recode(codes: Codes, labels: Sequence[np.ndarray | None]) -> Codes:
     return out
 
 
-def _on_grid(column: Column) -> ColumnCodec:
+def _on_grid(column: Column, cells: int) -> ColumnCodec:
     if column.kind == "numeric":
-        return ColumnCodec(column, public_grid(column))
+        return ColumnCodec(column, public_grid(column, cells))
     return ColumnCodec(column)
 
 

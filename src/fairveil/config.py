@@ -33,12 +33,12 @@ class Split:
         marginals: their measurement.
     """
 
-    rows: float = 0.002
+    rows: float = 0.01
     single: float = 0.078
     vae: float = 0.08
     clusters: float = 0.03
     selection: float = 0.04
-    marginals: float = 0.77
+    marginals: float = 0.762
     discovery: float = 0.0
 
     def __post_init__(self) -> None:
@@ -53,9 +53,16 @@ class Split:
 
         The share of the rows stays; the later stages are scaled to what is left.
         """
-        before = 1.0 - self.rows - self.discovery
-        scale = (1.0 - self.rows - share) / before
-        fixed = {"rows": self.rows, "discovery": share}
+        return self._with({"rows": self.rows, "discovery": share})
+
+    def with_single(self, share: float) -> Split:
+        """The same split with this share for one-ways; later stages are scaled."""
+        kept = {"rows": self.rows, "discovery": self.discovery}
+        return self._with({**kept, "single": share})
+
+    def _with(self, fixed: dict[str, float]) -> Split:
+        before = 1.0 - math.fsum(getattr(self, n) for n in fixed)
+        scale = (1.0 - math.fsum(fixed.values())) / before
         later = [f.name for f in fields(self) if f.name not in fixed]
         return Split(**fixed, **{n: getattr(self, n) * scale for n in later})
 
@@ -185,6 +192,12 @@ class Measuring:
             the whole budget, at which ``rounds`` holds.
         rounds_exponent: power of the signal with which the rounds grow.
         least_rounds, most_rounds: bounds of the rounds planned.
+        one_way_noise: noise of a one-way's count, as a part of all rows, from which on
+            one-ways get more of the budget (``_sizing``).
+        most_single: the largest share of the budget that they then get.
+        grid_noise: noise of all cells of a public grid together, as a part of all rows
+            and counted without cancelling, from which on the grid is made coarser.
+        least_cells: cells of the coarsest one.
         cell_exponent: power of the number of cells with which a marginal's price grows.
         price_span: prices lie within this factor of the middle one.
         triple_cells: three-way marginals up to this many cells are candidates.
@@ -199,8 +212,12 @@ class Measuring:
     rounds: int = 30
     reference_signal: float = 6000.0
     rounds_exponent: float = 0.5
-    least_rounds: int = 12
+    least_rounds: int = 3
     most_rounds: int = 80
+    one_way_noise: float = 0.02
+    most_single: float = 0.6
+    grid_noise: float = 0.35
+    least_cells: int = 8
     cell_exponent: float = 2.0 / 3.0
     price_span: float = 5.0
     triple_cells: int = 600
@@ -225,6 +242,9 @@ class Measuring:
         _check.in_range(0.0, 1.0, cell_exponent=self.cell_exponent)
         _check.positive(reference_signal=self.reference_signal)
         _check.in_range(1.0, 1e3, price_span=self.price_span)
+        _check.positive(one_way_noise=self.one_way_noise, grid_noise=self.grid_noise)
+        _check.in_range(0.0, 0.9, most_single=self.most_single)
+        _check.whole(4, least_cells=self.least_cells)
 
 
 @dataclass(frozen=True, kw_only=True)
