@@ -369,9 +369,8 @@ def preset(name: str | Fit | None) -> Fit:
         return Fit()
     return Fit(
         split=Split(
-            rows=0.002,
             single=0.078,
-            vae=0.718,
+            vae=0.71,
             clusters=0.2,
             selection=0.001,
             marginals=0.001,

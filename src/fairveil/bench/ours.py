@@ -37,7 +37,7 @@ _ABLATED: Mapping[str, Fit] = {
         vae=VaeTraining(warm_steps=0), clustering=Clustering(warm=False)
     ),
     "fairveil-no-marginals": Fit(  # their part of rho goes to the networks
-        split=Split(vae=0.718, clusters=0.2, selection=0.001, marginals=0.001),
+        split=Split(vae=0.71, clusters=0.2, selection=0.001, marginals=0.001),
         measuring=Measuring(rounds=0, least_rounds=0),
         vae=VaeTraining(warm_steps=0),
         clustering=Clustering(warm=False),
