@@ -117,6 +117,28 @@ def test_short_ranges_have_a_cell_for_each_value(upper, decimals):
     np.testing.assert_array_equal(grid.assign(values), np.arange(128))
 
 
+@pytest.mark.parametrize("cells", [8, 20, 64, 128])
+@pytest.mark.parametrize("decimals", [None, 0, 2])
+def test_coarser_grids_have_fewer_cells_over_the_same_range(cells, decimals):
+    col = column(-10, 1e6, decimals, (7,))
+    grid, finest = public_grid(col, cells), public_grid(col)
+    assert cells / 2 <= len(grid) <= 2 * cells + 6
+    assert len(grid) <= len(finest)
+    assert (grid.lows[0], grid.highs[-1]) == (finest.lows[0], finest.highs[-1])
+    for alone in (0.0, 7.0):
+        cell = grid.assign(np.array([alone]))[0]
+        assert grid.lows[cell] == grid.highs[cell] == alone
+
+
+def test_single_values_keep_their_cells_up_to_twice_as_many():
+    assert len(public_grid(column(0, 39, 0), 20)) == 40
+    coarse = public_grid(column(0, 40, 0), 20)
+    assert len(coarse) < 41
+    assert (coarse.highs > coarse.lows).any()
+    assert len(public_grid(column(0, 127, 0), 64)) == 128
+    assert len(public_grid(column(0, 128, 0), 128)) < 129 + 64
+
+
 @pytest.mark.parametrize("decimals", [None, 0, 2])
 def test_long_ranges_stay_small(decimals):
     grid = public_grid(column(-1e6, 1e9, decimals, (7, 99)))

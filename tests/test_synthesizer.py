@@ -17,6 +17,7 @@ import pytest
 from sklearn.base import clone
 
 from fairveil import config, synthesizer
+from fairveil._sizing import advice
 from fairveil.errors import (
     ConfigError,
     FairveilError,
@@ -551,6 +552,21 @@ def test_presets_reach_the_fit(monkeypatch, tiny_table, tiny_schema):
     with pytest.raises(ConfigError, match="stop"):
         FairVeil(schema=tiny_schema, preset="paper").fit(tiny_table)
     assert asked == ["paper"]
+
+
+def test_users_of_a_small_table_are_told(tiny_model):
+    """As ``_sizing.advice`` says of the noisy row count (its own tests: when)."""
+    told = tiny_model.advice_
+    contents = tiny_model._contents
+    bundle, statement = contents.bundle, tiny_model.statement_
+    assert told == advice(
+        contents.settings,
+        n_hat=bundle.n_hat,
+        rho=statement.rho_cap,
+        columns=len(bundle.codec.columns),
+    )
+    with pytest.raises(NotFittedError):
+        FairVeil().advice_  # noqa: B018
 
 
 def test_constants_of_ones_own_reach_the_fit(monkeypatch, tiny_table, tiny_schema):

@@ -5,13 +5,14 @@ import pytest
 
 from fairveil._trim import (
     empty_codes,
+    inside_mass,
     measured_bounds,
     occupied,
     seen_ends,
     trimmed,
     without,
 )
-from fairveil.bins import public_grid
+from fairveil.bins import Bins, public_grid
 from fairveil.codec import Codec
 from fairveil.schema import Column, Schema
 
@@ -162,3 +163,45 @@ def test_a_rest_can_go_while_missing_stays():
     assert (found.column.categories, found.column.nullable) == (("a", "b"), True)
     assert counts.tolist() == [3, 900, 200]
     assert label.tolist() == [0, 1, 1, 2]
+
+
+# --- how values lie inside a bin -----------------------------------------------------
+
+
+def even_grid(widths):
+    ends = np.cumsum([0, *widths])
+    return Bins(ends[:-1].astype(float), ends[1:] - 1.0, 1.0)
+
+
+def test_cells_within_the_noise_share_what_they_hold_together():
+    """Once, the cell that stood out took every row of its bin."""
+    grid = even_grid([1, 1, 2, 4, 1, 1])
+    counts = np.array([900.0, 30.0, 50.0, 60.0, 20.0, -90.0])
+    label = np.array([0, 0, 0, 0, 1, 1])
+    mass = inside_mass(counts, label, grid, noise_stddev=50.0)
+    np.testing.assert_allclose(mass[:4], [900.0, 20.0, 40.0, 80.0])
+    np.testing.assert_array_equal(mass[4:], [0.0, 0.0])  # -70 is no mass
+
+
+def test_a_rest_within_its_own_noise_is_no_mass():
+    grid, label = even_grid([1] * 5), np.zeros(5, int)
+    counts = np.array([900.0, 25.0, 25.0, 25.0, 25.0])
+    for noise, rest in ((51.0, 0.0), (49.0, 25.0)):  # four cells: noise times two
+        mass = inside_mass(counts, label, grid, noise)
+        np.testing.assert_allclose(mass, [900.0, *[rest] * 4])
+
+
+@pytest.mark.statistical
+def test_masses_inside_a_bin_come_near_the_truth():
+    """One heavy value among many light ones, under noise that hides each light one."""
+    true = np.full(40, 30.0)
+    true[7] = 800.0
+    grid, label = even_grid([1] * 40), np.zeros(40, int)
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(300):
+        mass = inside_mass(true + rng.normal(0, 40, 40), label, grid, 40.0)
+        shares.append(mass[7] / mass.sum())
+    right = true[7] / true.sum()
+    assert abs(np.mean(shares) - right) < 0.05
+    assert np.mean(np.abs(np.array(shares) - right)) < 0.1

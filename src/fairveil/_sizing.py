@@ -67,7 +67,8 @@ def grid_cells(settings: Fit, *, n_hat: float, rho: float, columns: int) -> int:
 
 def advice(settings: Fit, *, n_hat: float, rho: float, columns: int) -> str | None:
     """A sentence for users whose table is small for their budget; else None."""
-    noise = one_way_noise(settings, n_hat=n_hat, rho=rho, columns=columns)
+    size = {"n_hat": n_hat, "rho": rho, "columns": columns}
+    noise = one_way_noise(sized(settings, **size), **size)
     if noise <= _WORTH_A_WORD:
         return None
     part = f"{100.0 * noise:.0f} %" if noise < 1.0 else "more than all"

@@ -278,6 +278,8 @@ def fit(
     if statement is not None:
         model.statement_.save(statement)
     _console.show_statement(model.statement_)
+    if model.advice_ is not None:
+        _console.say("", f"Note: {model.advice_}.")
     _console.say(
         "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
     )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from fairveil import _check, artifact, config
 from fairveil._shield import guarded
+from fairveil._sizing import advice
 from fairveil._spending import opened
 from fairveil._wishes import (
     check_wishes,
@@ -259,6 +260,21 @@ class FairVeil:
         sampler = self._fitted().sampler
         _check.whole(0, n=n)
         return to_frame(sampler.values(int(n), Seeds.of(random_state)), self.schema_)
+
+    @property
+    def advice_(self) -> str | None:
+        """A sentence where the table is small for its budget; None elsewhere.
+
+        Says how large the noise of a count is beside the table. It hangs on the noisy
+        row count and public facts alone.
+        """
+        contents = self._fitted()
+        return advice(
+            contents.settings,
+            n_hat=contents.bundle.n_hat,
+            rho=contents.statement.rho_cap,
+            columns=len(contents.bundle.codec.columns),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the model file: JSON and safetensors in a zip, no pickle."""
