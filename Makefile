@@ -5,6 +5,7 @@
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
 #   make bench-full  every table, method, budget and seed, in days; resumes
+#   make pages   docs/benchmarks.md and docs/reproduction.md from the results that are kept
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -31,7 +32,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures audit bench bench-full lint lock clean
+.PHONY: help demo test figures audit bench bench-full pages lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -56,13 +57,18 @@ bench: $(VENV)/.run
 	$(BENCH) run --grid small --data $(DATA) --work $(WORK) $(ARGS)
 	$(BENCH) table --grid small $(WORK)/results.jsonl $(wildcard $(RESULTS)/*.jsonl)
 
-bench-full: $(VENV)/.run
+bench-full: $(VENV)/.test
 	$(BENCH) envs --work $(WORK)
-	$(BENCH) run --grid full --methods ours,variants --data $(DATA) --work $(WORK) \
+	$(BENCH) run --grid full --methods ours,variants,ablations --data $(DATA) --work $(WORK) \
 		--results $(RESULTS)/fairveil.jsonl $(ARGS)
 	$(BENCH) run --grid full --methods peers --data $(DATA) --work $(WORK) \
 		--results $(RESULTS)/peers.jsonl $(ARGS)
+	$(MAKE) pages
+
+pages: $(VENV)/.test
 	$(BENCH) page $(RESULTS)/fairveil.jsonl $(RESULTS)/peers.jsonl
+	$(BIN)/python -m fairveil.bench.reproduction $(RESULTS)/fairveil.jsonl \
+		-o docs/reproduction.md
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
