@@ -101,18 +101,18 @@ Known of the paper and of what was released with it; *here* is fairveil:
 
 - Epsilons in its released files' names run from 4.5 to 208, by a formula that proves
   nothing. *Here* each use of rows is a priced event (`privacy/ledger.py`).
-- Its privacy accounting of mini-batches does not hold. *Here* steps see all rows, or
+- It names its metrics without saying how columns are coded for MMD. *Here* that is
+  told, and parity stands beside its chance level ([metrics.md](metrics.md)).
+
+What goes wrong in code that claims these parts (this page does not say which of it the
+paper's own code has):
+
+- Mini-batches priced as if sampling made zCDP cheaper. *Here* steps see all rows, or
   are priced by their loss distribution (`private/fit_vae.py`, `privacy/poisson.py`).
-- Its GAN looks at real rows behind the private VAE. *Here* its real side is drawn from
-  released parameters (`post/teacher.py`, `post/fit_gan.py`).
-- Its fairness critic sees hard cluster ids, which pass no gradient. *Here* it sees the
-  row and soft assignments (`nn/fair.py`).
-- It gives no chance level for parity, and does not say how columns are coded for MMD.
-  *Here* both are told ([metrics.md](metrics.md)).
-
-What else goes wrong in code that claims these parts (this page does not say which of it
-the paper's own code has):
-
+- A GAN that looks at real rows, or their reconstructions, behind the private VAE.
+  *Here* its real side is drawn from released parameters (`post/teacher.py`).
+- A fairness critic of hard cluster ids, which pass no gradient. *Here* it sees the row
+  and soft assignments (`nn/fair.py`).
 - The batch's gradient is clipped, not each row's: `private/step.py` clips, sums and
   adds noise in one function.
 - "rho = T q^2 / (2 sigma^2)": zCDP has no such gain; no rate is in `privacy/zcdp.py`.
