@@ -1,9 +1,9 @@
 """Intervals of a numeric column: a public fine grid, and its merging by noisy counts.
 
-Pure functions. ``public_grid`` depends on schema facts and a number of cells (public). ``merge`` turns a
-grid and counts that already carry noise into at most ``most`` bins; since it sees noisy
-counts only, its result is as public as they are. The ends of the merged bins are DP
-quantiles: read off a noisy histogram on a public grid.
+Pure functions. ``public_grid`` depends on schema facts and a number of cells, both
+public. ``merge`` turns a grid and counts that already carry noise into at most ``most``
+bins; since it sees noisy counts only, its result is as public as they are. The ends of
+the merged bins are DP quantiles: read off a noisy histogram on a public grid.
 """
 
 from __future__ import annotations
