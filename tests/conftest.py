@@ -30,11 +30,18 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fairveil")
 
+# Shares and grids as for a large table: ``test_sizing`` has those of a small one.
+UNSIZED = {"one_way_noise": 1e9, "grid_noise": 1e9}
 TINY = config.Fit(
     vae=config.VaeTraining(hidden=(8,), latent=2, steps=3, warm_steps=3, warm_batch=32),
     clustering=config.Clustering(clusters=3, lloyd_steps=1),
     measuring=config.Measuring(
-        most_bins=6, rounds=3, least_rounds=3, most_rounds=3, pool=2000
+        most_bins=6,
+        rounds=3,
+        least_rounds=3,
+        most_rounds=3,
+        pool=2000,
+        **UNSIZED,
     ),
     gan=config.GanTraining(
         steps=6,

@@ -31,7 +31,13 @@ SETTINGS = config.Fit(
     vae=config.VaeTraining(hidden=(4,), latent=2, steps=3, warm_steps=2, warm_batch=16),
     clustering=config.Clustering(clusters=2, lloyd_steps=1),
     measuring=config.Measuring(
-        most_bins=4, rounds=2, least_rounds=2, most_rounds=2, pool=300
+        most_bins=4,
+        rounds=2,
+        least_rounds=2,
+        most_rounds=2,
+        pool=300,
+        one_way_noise=1e9,  # shares and grids as for a large table
+        grid_noise=1e9,
     ),
     gan=config.GanTraining(
         steps=2,
@@ -243,6 +249,27 @@ def test_progress_and_events_do_not_hang_on_the_rows(monkeypatch):
     stages = [call[0] for call in traces[0][0]]
     assert stages == ["marginals"] * 2 + ["warm start"] + ["vae"] * 3
     assert [e["kind"] for e in traces[0][1]].count("exponential") == 2
+
+
+def test_sized_to_a_table_events_hang_on_its_noisy_row_count_alone(monkeypatch):
+    """Shares and grids of small tables: the same for any rows of that number."""
+    rows = 40
+    sized = config.Measuring(
+        rounds=2, least_rounds=2, most_rounds=2, pool=300, cell_exponent=0.0
+    )
+    settings = dataclasses.replace(SETTINGS, measuring=sized)
+    monkeypatch.setattr(config, "preset", lambda _name: settings)
+    wild = wild_table()
+    wild = wild.iloc[np.arange(rows) % len(wild)]
+    traces = []
+    for table in (plain_table(rows), wild):
+        steady_noise(monkeypatch)  # so the noisy row counts are the same
+        traces.append(trace(table, monkeypatch))
+    assert traces[0] == traces[1]
+    usual = settings.split.single / len(SCHEMA.columns)
+    cap = model_of().fit(plain_table(rows)).statement_.rho_cap
+    one_ways = [e["rho"] for e in traces[0][1] if e["stage"] == "one-way"]
+    assert max(one_ways) > 2.0 * usual * cap  # the table is small: shares were moved
 
 
 def test_spending_sums_to_the_cap_and_never_over(monkeypatch):

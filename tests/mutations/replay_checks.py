@@ -292,7 +292,7 @@ def whole_teacher(codes: np.ndarray, noise: NoiseSource) -> Seen:
     ledger, calls = Ledger(epsilon=60.0, delta=1e-5), []
     border = Border(Sensitive(codes, sizes=SIZES), ledger, noise)
     settings = config.Fit(
-        split=config.Split(vae=0.3, clusters=0.5, selection=0.05, marginals=0.07),
+        split=config.Split(vae=0.3, clusters=0.5, selection=0.05, marginals=0.062),
         vae=training(warm_steps=3, warm_batch=16),
         clustering=config.Clustering(clusters=3, lloyd_steps=1),
     )
