@@ -495,9 +495,14 @@ def verified_samples() -> None:
 
 @detector("accountant", verify)
 def verified_fit() -> None:
-    """The statement of a whole fit by unit."""
+    """The statement of a whole fit by unit; of noise that is the same each time.
+
+    Which events are equal hangs on the answers.
+    """
     table, _more = replay_checks.near_tables(1, person=999)
-    model = quick_fit(table, unit="person", max_rows_per_unit=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NoiseSource, "secure", lambda: NoiseSource.insecure(1))
+        model = quick_fit(table, unit="person", max_rows_per_unit=3)
     check_verified(model.statement_)
 
 
