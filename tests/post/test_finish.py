@@ -246,6 +246,19 @@ def test_all_pairs_and_what_was_measured_are_wanted_as_the_model_has_them(tiny_b
         np.testing.assert_allclose(probs, histogram(rows, sizes, q) / len(rows))
 
 
+def test_huge_pairs_are_not_watched(tiny_bundle, monkeypatch):
+    sizes = tiny_bundle.codec.sizes
+    pairs = list(itertools.combinations(range(len(sizes)), 2))
+    most = max(cells(sizes, q) for q in pairs)
+    monkeypatch.setattr(fin, "_PAIR_CELLS", most - 1)
+    known = {m.columns for m in tiny_bundle.marginals}
+    found = {t.columns for t in fin.wanted_of(tiny_bundle, wish_of())}
+    huge = {q for q in pairs if cells(sizes, q) == most}
+    assert huge - known
+    assert not found & (huge - known)
+    assert set(pairs) - huge <= found
+
+
 def test_measured_triples_and_no_more_others_than_are_quickly_watched(
     tiny_bundle, monkeypatch
 ):

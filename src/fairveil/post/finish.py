@@ -25,7 +25,7 @@ from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
 
 _MOST_TRIPLES = 400  # of the counts that a release is balanced by
-_TRIPLE_CELLS = 20_000
+_PAIR_CELLS, _TRIPLE_CELLS = 100_000, 20_000  # larger marginals would fill the memory
 
 Progress = Callable[[str, int, int], None]
 
@@ -79,7 +79,7 @@ class Wish:
 def finish(
     bundle: Bundle, wish: Wish, *, settings: Fit, seeds: Seeds, progress: Progress
 ) -> Sampler:
-    """Train the generator and the fairness critic, calibrate, choose the cap."""
+    """Train the generator and the fairness critic, and fit the weights of its rows."""
     own = positions(bundle, wish)
     guarded = own if wish.fairness == "independence" else ()
     sizes, rng = bundle.codec.sizes, seeds.generator("real side")
@@ -133,15 +133,16 @@ def positions(bundle: Bundle, wish: Wish) -> Clique:
 def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     """Marginals of the marginal model that a release is to have.
 
-    All one-ways and pairs, what was measured, and of the triples as many as are quickly
-    watched; in the mode ``independence`` with the sensitive columns set apart. Where no
-    marginal of several columns was measured, that model has independent columns: the
-    one-ways alone.
+    All one-ways, all pairs but huge ones, what was measured, and of the triples as many
+    as are quickly watched; in the mode ``independence`` with the sensitive columns set
+    apart. Where no marginal of several columns was measured, that model has independent
+    columns: the one-ways alone.
     """
     sizes = bundle.codec.sizes
     cliques: list[Clique] = [(j,) for j in range(len(sizes))]
     if bundle.joint_measured:
-        cliques += itertools.combinations(range(len(sizes)), 2)
+        pairs = itertools.combinations(range(len(sizes)), 2)
+        cliques += [q for q in pairs if cells(sizes, q) <= _PAIR_CELLS]
         more = [*(m.columns for m in bundle.marginals), *_triples(sizes)]
         cliques = list(dict.fromkeys([*cliques, *more]))
     pool = Pool(bundle.rows, sizes)
