@@ -114,7 +114,7 @@ def peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def measure(release, train, test, known, seed: int) -> dict:  # noqa: ANN001
+def measure(release, train, test, known, seed: int) -> dict:  # noqa: ANN001  (frames)
     others = [c for c in train if c not in known.sensitive]
     score = tstr(release, test, target=known.target, positive=known.positive)
     out = {"auroc": score.auroc, "auroc_lr": score.auroc_lr}

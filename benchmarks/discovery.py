@@ -68,7 +68,7 @@ def one_fit(wish: argparse.Namespace, arm: str, seed: int) -> dict:
     }
 
 
-def facts(column) -> object:  # noqa: ANN001
+def facts(column) -> object:  # noqa: ANN001  (any column)
     """The categories, or the bounds, of a column."""
     if column.kind == "numeric":
         return [column.lower, column.upper]
@@ -103,7 +103,7 @@ The facts that the first of these fits found (released, so they may stand here):
 
 
 def shown(value: list) -> str:
-    numbers = all(isinstance(v, (int, float)) for v in value) and len(value) == 2  # noqa: PLR2004
+    numbers = all(isinstance(v, (int, float)) for v in value) and len(value) == 2  # noqa: PLR2004  (two bounds)
     if numbers:
         return f"{value[0]:g} to {value[1]:g}"
     return ", ".join(f"`{v}`" for v in value)

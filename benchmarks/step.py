@@ -39,7 +39,7 @@ def main() -> None:
     private = chunk_gradient(shape, weights, 1.0)
     plain = plain_gradient(shape, weights)
 
-    def run(gradient, stddev: float) -> float:  # noqa: ANN001
+    def run(gradient, stddev: float) -> float:  # noqa: ANN001  (of JAX)
         started = time.perf_counter()
         noisy_sum(
             border,
@@ -59,15 +59,15 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def plain_gradient(shape: vae.VaeShape, weights: vae.VaeWeights):  # noqa: ANN201
+def plain_gradient(shape: vae.VaeShape, weights: vae.VaeWeights):  # noqa: ANN201  (of JAX)
     """Sum of gradients of the same loss, by ordinary differentiation."""
 
     @jax.jit
-    def gradient(layers, centroids, key, codes, mask):  # noqa: ANN001, ANN202
+    def gradient(layers, centroids, key, codes, mask):  # noqa: ANN001, ANN202  (of JAX)
         rows = shape.blocks.one_hot(codes)
         noise = row_normals(key, codes, shape.latent)
 
-        def total(p):  # noqa: ANN001, ANN202
+        def total(p):  # noqa: ANN001, ANN202  (of JAX)
             losses, _inputs = vae.tapped_loss(
                 p,
                 zero_taps(p, codes.shape[0]),

@@ -11,18 +11,19 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import contextlib  # noqa: E402
+import contextlib  # noqa: E402  (after the threads)
 
-import hypothesis  # noqa: E402
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import pytest  # noqa: E402
+import hypothesis  # noqa: E402  (after the threads)
+import jax  # noqa: E402  (after the threads)
+import numpy as np  # noqa: E402  (after the threads)
+import pandas as pd  # noqa: E402  (after the threads)
+import pytest  # noqa: E402  (after the threads)
 
-from fairveil import config  # noqa: E402
-from fairveil.privacy.noise import NoiseSource  # noqa: E402
-from fairveil.schema import Column, Schema  # noqa: E402
-from fairveil.synthesizer import FairVeil  # noqa: E402
+from fairveil import config  # noqa: E402  (after the threads)
+from fairveil.privacy.noise import NoiseSource  # noqa: E402  (after the threads)
+from fairveil.schema import Column, Schema  # noqa: E402  (after the threads)
+from fairveil.synthesizer import FairVeil  # noqa: E402  (after the threads)
+from unsized import UNSIZED  # noqa: E402  (after the threads)
 
 # Fixed examples and no deadline: a shared machine is no reason for a red test.
 hypothesis.settings.register_profile(
@@ -30,8 +31,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fairveil")
 
-# Shares and grids as for a large table: ``test_sizing`` has those of a small one.
-UNSIZED = {"one_way_noise": 1e9, "grid_noise": 1e9}
 TINY = config.Fit(
     vae=config.VaeTraining(hidden=(8,), latent=2, steps=3, warm_steps=3, warm_batch=32),
     clustering=config.Clustering(clusters=3, lloyd_steps=1),

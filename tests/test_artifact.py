@@ -202,7 +202,7 @@ def test_a_member_twice(blob, tmp_path):
     facts, tensors = parts(blob)
     for again in (b"{}", json.dumps(facts).encode()):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # zipfile tells of the second member
             twice = packed(facts, tensors, [("model.json", again)])
         refuse(twice, tmp_path / "m")
 

@@ -55,6 +55,7 @@ from fairveil.private.view import Border, Sensitive
 from fairveil.schema import Column, Schema
 from fairveil.synthesizer import FairVeil
 from fairveil.tables.files import read_table, write_table
+from unsized import UNSIZED
 
 ROWS = 1237
 WORD, OTHER = "Quetzalcoatlus", "Zyxomma"
@@ -69,8 +70,7 @@ TINY = config.Fit(
         least_rounds=2,
         most_rounds=2,
         pool=300,
-        one_way_noise=1e9,  # shares and grids as for a large table
-        grid_noise=1e9,
+        **UNSIZED,
     ),
     calibration=config.Calibration(pool=300, iterations=2, sweeps=1),
 )

@@ -23,6 +23,7 @@ from fairveil.private import step
 from fairveil.private.view import Sensitive
 from fairveil.schema import Column, Schema
 from fairveil.synthesizer import FairVeil
+from unsized import UNSIZED
 
 INFINITE = float("inf")
 ROWS = 1237
@@ -36,8 +37,7 @@ SETTINGS = config.Fit(
         least_rounds=2,
         most_rounds=2,
         pool=300,
-        one_way_noise=1e9,  # shares and grids as for a large table
-        grid_noise=1e9,
+        **UNSIZED,
     ),
     gan=config.GanTraining(
         steps=2,

@@ -566,7 +566,7 @@ def test_users_of_a_small_table_are_told(tiny_model):
         columns=len(bundle.codec.columns),
     )
     with pytest.raises(NotFittedError):
-        FairVeil().advice_  # noqa: B018
+        FairVeil().advice_  # noqa: B018  (reading it raises)
 
 
 def test_constants_of_ones_own_reach_the_fit(monkeypatch, tiny_table, tiny_schema):

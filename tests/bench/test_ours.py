@@ -111,6 +111,7 @@ def test_each_ablation_takes_away_what_its_name_says_and_no_more():
         "balance": {"calibration"},
         "raking": {"calibration"},
         "calibration": {"calibration"},
+        "sizing": {"measuring"},
         "warm-start": networks,
         "marginals": networks | {"split", "measuring"},
     }

@@ -68,6 +68,7 @@ _METHODS = (
     _ours("fairveil-no-balance"),
     _ours("fairveil-no-raking"),
     _ours("fairveil-no-calibration"),
+    _ours("fairveil-no-sizing"),
     _ours("fairveil-no-warm-start"),
     _ours("fairveil-no-marginals"),
     _ours("real", private=False),

@@ -33,6 +33,9 @@ _ABLATED: Mapping[str, Fit] = {
     "fairveil-no-balance": Fit(calibration=Calibration(choices=1)),
     "fairveil-no-raking": Fit(calibration=Calibration(iterations=0)),
     "fairveil-no-calibration": Fit(calibration=Calibration(iterations=0, choices=1)),
+    "fairveil-no-sizing": Fit(
+        measuring=Measuring(one_way_noise=1e9, grid_noise=1e9, least_rounds=12)
+    ),
     "fairveil-no-warm-start": Fit(
         vae=VaeTraining(warm_steps=0), clustering=Clustering(warm=False)
     ),

@@ -10,13 +10,13 @@ from fairveil.evaluate._extra import need
 need("sklearn", extra="eval", purpose="evaluation")
 
 # Behind the check (hence E402): a missing extra is told in our words, not Python's.
-from fairveil.evaluate.fairness import (  # noqa: E402
+from fairveil.evaluate.fairness import (  # noqa: E402  (behind the check)
     cluster_information,
     parity_gap,
     probe,
     real_people_information,
 )
-from fairveil.evaluate.fidelity import (  # noqa: E402
+from fairveil.evaluate.fidelity import (  # noqa: E402  (behind the check)
     cluster_quality,
     copies,
     dimension_wise,
@@ -24,7 +24,7 @@ from fairveil.evaluate.fidelity import (  # noqa: E402
     mmd,
     wasserstein,
 )
-from fairveil.evaluate.results import (  # noqa: E402
+from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     ClusterInformation,
     ClusterQuality,
     Copies,
@@ -41,8 +41,8 @@ from fairveil.evaluate.results import (  # noqa: E402
     TransportDistance,
     Utility,
 )
-from fairveil.evaluate.summary import report  # noqa: E402
-from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402
+from fairveil.evaluate.summary import report  # noqa: E402  (behind the check)
+from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402  (behind the check)
 
 __all__ = [
     "ClusterInformation",

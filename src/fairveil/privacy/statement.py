@@ -360,6 +360,6 @@ def _plain(value: Any, name: str) -> Any:
         return [_plain(item, name) for item in value]
     if value is None or isinstance(value, (str, bool, int)):
         return value
-    if isinstance(value, float) and value == value and value != -math.inf:  # noqa: PLR0124
+    if isinstance(value, float) and value == value and value != -math.inf:  # noqa: PLR0124  (no NaN)
         return ev.to_json(float(value))
     raise ConfigError(problem(f"{name} must hold plain JSON values"))

@@ -19,13 +19,13 @@ from pathlib import Path
 import pandas as pd
 
 # For images alone, and its builds seldom fit a torch of another origin.
-sys.modules["torchvision"] = None  # pyright: ignore[reportArgumentType]
+sys.modules["torchvision"] = None  # pyright: ignore[reportArgumentType]  (no module, on purpose)
 
 import torch  # noqa: E402  (after the line above)
 from mostlyai.engine import TabularARGN  # noqa: E402  (as torch)
 
 sys.path.append(str(Path(__file__).parent))
-from peer_tables import (  # noqa: E402
+from peer_tables import (  # noqa: E402  (after the line above)
     PeerJob,
     label_cells,
     labels_of,
