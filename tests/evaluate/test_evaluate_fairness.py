@@ -6,6 +6,8 @@ import pytest
 
 from fairveil.errors import ConfigError, TableError
 from fairveil.evaluate import (
+    Interval,
+    Probe,
     cluster_information,
     parity_gap,
     probe,
@@ -153,6 +155,59 @@ def test_zero_and_nan_have_one_face_each():
     other = np.frombuffer(np.array([0xFFF8000000000001], dtype=np.uint64).tobytes())[0]
     matrix = np.array([[0.0, np.nan], [-0.0, other]])
     assert not _apart(matrix, np.random.default_rng(0)).any()
+
+
+def _crossed(n, seed):
+    """x tells neither s nor r, but whether they agree."""
+    rng = np.random.default_rng(seed)
+    s, r = rng.integers(0, 2, (2, n))
+    return pd.DataFrame(
+        {"s": s, "r": r, "x": (s ^ r) + rng.normal(size=n) / 9, "z": rng.random(n)}
+    )
+
+
+@pytest.mark.statistical
+def test_an_intersection_may_be_readable_where_its_columns_are_hidden():
+    frame = _crossed(3000, 0)
+    for name in ("s", "r"):
+        assert probe(frame, name, exclude=["s", "r"]).verdict == "blind"
+    joint = probe(frame, ("s", "r"))
+    assert (joint.column, joint.classes) == ("s x r", 4)
+    assert joint.verdict == "readable"
+    # of four groups two are named: areas of one against the rest are about 5/6
+    assert joint.auroc == pytest.approx(5 / 6, abs=0.03)
+    both = cluster_information(frame, ["s", "r", ("s", "r")], clusters=2)
+    assert [one.column for one in both] == ["s", "r", "s x r"]
+    assert both[0].mutual_information < both[0].null_q95 * 2
+    assert both[2].mutual_information > 50 * both[2].null_q95
+    (people,) = real_people_information(frame, _crossed(900, 1), [("s", "r")])
+    assert people.p_value < 0.05
+
+
+def test_missing_values_are_guessed_as_a_group():
+    frame = _table(1000, 0).assign(s="one")
+    frame.loc[::3, "s"] = None
+    frame["x"] += 9.0 * frame["s"].isna()
+    found = probe(frame, "s")
+    assert (found.classes, found.verdict) == (2, "readable")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "classes", "verdict"),
+    [
+        (0.51, 0.6, 2, "readable"),
+        (0.4, 0.49, 2, "below chance"),
+        (0.45, 0.55, 2, "blind"),
+        (0.5, 0.5, 3, "blind"),
+        (0.35, 0.6, 2, "not enough data"),
+        (0.5, 0.5, 1, "not enough data"),
+        (float("nan"), float("nan"), 2, "not enough data"),
+    ],
+)
+def test_a_probe_is_judged_on_both_sides(low, high, classes, verdict):
+    found = Probe("s", (low + high) / 2, Interval(low, high), 100, classes)
+    assert found.verdict == verdict
+    assert found.to_dict()["verdict"] == verdict
 
 
 # --- clusters --------------------------------------------------------------------
@@ -365,3 +420,18 @@ def test_gaps_refuse_nonsense():
         parity_gap(train.assign(y="third"), test, target="y", sensitive=["s"])
     with pytest.raises(TableError, match="no such column"):
         parity_gap(train, test, target="y", sensitive=["z"])
+    with pytest.raises(ConfigError, match="sensitive column"):
+        parity_gap(train, test, target="y", sensitive=[("s", "y")])
+
+
+def test_gaps_of_an_intersection_are_those_of_the_joined_column():
+    rng = np.random.default_rng(0)
+    train, test = _unfair(900, 0), _unfair(900, 1)
+    for table in (train, test):
+        table["r"] = rng.choice(["u", "v"], len(table))
+    ask = {"target": "y", "positive": "good"}
+    (joint,) = parity_gap(train, test, sensitive=[("s", "r")], **ask)
+    rates = test["y"].eq("good").groupby([test["s"], test["r"]]).mean()
+    assert joint.column == "s x r"
+    assert joint.demographic_parity == pytest.approx(rates.max() - rates.min())
+    assert set(joint.groups) == {"f x u", "f x v", "m x u", "m x v"}

@@ -71,23 +71,6 @@ def test_features_mark_categories_and_treat_infinity_as_missing():
     )
 
 
-def test_groups_leave_out_few_and_missing_and_say_so():
-    series = pd.Series(["a"] * 30 + ["b"] * 25 + ["c"] * 3 + [None] * 2)
-    found = t.groups(series)
-    assert found.labels == ("a", "b")
-    assert np.bincount(found.codes + 1).tolist() == [5, 30, 25]
-    assert len(found.notes) == 2
-    assert "c" in found.notes[1]
-
-
-def test_groups_cut_numbers_at_quartiles():
-    found = t.groups(pd.Series(np.arange(100.0)))
-    assert np.bincount(found.codes).tolist() == [25, 25, 25, 25]
-    assert found.notes
-    few = t.groups(pd.Series([0.0, 1.0] * 50))
-    assert few.labels == ("0", "1")
-
-
 def test_paired_orders_columns_and_names_the_odd_ones():
     one, two = t.paired(
         pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [3], "a": [4]})

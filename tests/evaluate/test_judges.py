@@ -97,7 +97,7 @@ def test_small_and_uniform_groups_are_left_out_and_told():
         train, test, target="y", positive="yes", sensitive=["s", "one"]
     ).groups
     assert set(by_s.groups) == {"f", "m"}
-    assert by_s.notes == ("groups under 30 rows are left out: rare",)
+    assert by_s.notes == ("not enough data: groups under 30 rows are left out: rare",)
     assert by_one.groups == {}
     assert by_one.notes == ("groups of one class are left out: a, b",)
     assert np.isnan(by_one.worst_auroc)

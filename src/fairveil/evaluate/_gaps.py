@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from fairveil._types import Floats
+from fairveil.evaluate._groups import Groups, Sensitive, groups, title
 from fairveil.evaluate._models import Task
 from fairveil.evaluate._scores import bootstrap
-from fairveil.evaluate._tables import FEWEST, Groups, Ints, column as pick, groups
+from fairveil.evaluate._tables import FEWEST, Ints
 from fairveil.evaluate.results import Interval, ParityGap
 
 SMALLEST_GROUP = 30
@@ -26,7 +27,7 @@ def gaps(
     work: Task,
     probability: Floats,
     real: pd.DataFrame,
-    sensitive: Sequence[str],
+    sensitive: Sequence[Sensitive],
     *,
     seed: int,
 ) -> list[ParityGap]:
@@ -36,17 +37,17 @@ def gaps(
         work: a problem with two classes, the second being positive.
         probability: (test rows, 2) what the model says of them.
         real: the whole test table.
-        sensitive: columns of it.
+        sensitive: columns of it, or tuples of them.
         seed: of the resamples.
     """
     said = probability[:, -1] > _DECISION
     truth = work.test_y == len(work.classes) - 1
     rng = np.random.default_rng(seed)
     found = []
-    for name in sensitive:
-        cells = pick(real, name).iloc[work.test_rows]
-        parts = groups(cells, smallest=SMALLEST_GROUP)
-        found.append(gap(name, parts, said, truth, notes=work.notes, rng=rng))
+    judged = real.iloc[work.test_rows]
+    for one in sensitive:
+        split = groups(judged, one, smallest=SMALLEST_GROUP)
+        found.append(gap(title(one), split, said, truth, notes=work.notes, rng=rng))
     return found
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 
 from fairveil._types import Floats
 from fairveil.evaluate._gaps import SMALLEST_GROUP
+from fairveil.evaluate._groups import Sensitive, groups, title
 from fairveil.evaluate._models import Task
 from fairveil.evaluate._scores import CHANCE, area, auroc
-from fairveil.evaluate._tables import FEWEST, Ints, column as pick, groups
+from fairveil.evaluate._tables import FEWEST, Ints
 from fairveil.evaluate.results import GroupScore, GroupUtility, Utility
 
 
@@ -58,17 +59,16 @@ def by_group(
     boosted: Floats,
     logistic: Floats,
     real: pd.DataFrame,
-    sensitive: Sequence[str],
+    sensitive: Sequence[Sensitive],
 ) -> list[GroupUtility]:
     """Scores within each group of each sensitive column of the whole test table."""
     return [_one_column(work, boosted, logistic, real, name) for name in sensitive]
 
 
 def _one_column(
-    work: Task, boosted: Floats, logistic: Floats, real: pd.DataFrame, name: str
+    work: Task, boosted: Floats, logistic: Floats, real: pd.DataFrame, one: Sensitive
 ) -> GroupUtility:
-    cells = pick(real, name).iloc[work.test_rows]
-    found = groups(cells, smallest=SMALLEST_GROUP)
+    found = groups(real.iloc[work.test_rows], one, smallest=SMALLEST_GROUP)
     scores, alike = {}, []
     for code, label in enumerate(found.labels):
         rows = np.flatnonzero(found.codes == code)
@@ -86,7 +86,7 @@ def _one_column(
     notes = (*work.notes, *found.notes)
     if alike:
         notes = (*notes, f"groups of one class are left out: {', '.join(alike)}")
-    return GroupUtility(name, scores, notes)
+    return GroupUtility(title(one), scores, notes)
 
 
 def _accuracy(truth: Ints, probability: Floats) -> float:

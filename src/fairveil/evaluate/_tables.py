@@ -8,7 +8,7 @@ nothing is learnt from order, so that permuting rows permutes the outcome.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import narwhals as nw
@@ -24,9 +24,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 MISSING = -1
 _LARGEST = 1e100
-SMALL_GROUP = 20
 FEWEST = 2  # groups, classes or kinds of rows that can be told apart at all
-MAX_GROUPS = 10  # a numeric sensitive column with more values is cut at its quartiles
 
 _NUMBER_KINDS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 
@@ -43,21 +41,6 @@ class Features:
 
     matrices: tuple[Floats, ...]
     cardinality: Ints
-
-
-@dataclass(frozen=True)
-class Groups:
-    """A sensitive column as group codes.
-
-    Attributes:
-        codes: (rows,) group of each row; -1 where the row is left out.
-        labels: name of each group.
-        notes: what was left out or cut.
-    """
-
-    codes: Ints
-    labels: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
 
 
 def door(data: Any) -> pd.DataFrame:
@@ -225,33 +208,3 @@ def cut(values: Floats, edges: Floats) -> Ints:
     """
     bins = np.searchsorted(edges, values, side="left").astype(np.int64)
     return np.where(np.isnan(values), MISSING, bins)
-
-
-def groups(series: pd.Series, *, smallest: int = SMALL_GROUP) -> Groups:
-    """Group codes of a sensitive column.
-
-    A numeric column with more than ten values is cut at its quartiles. Rows with a
-    missing value, and groups of fewer than ``smallest`` rows, are left out and noted.
-    """
-    codes, labels, notes = _raw_groups(series)
-    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
-    keep = counts >= smallest
-    if (codes == MISSING).any():
-        notes.append("rows with a missing value are left out")
-    if not keep.all():
-        few = ", ".join(label for label, ok in zip(labels, keep, strict=True) if not ok)
-        notes.append(f"groups under {smallest} rows are left out: {few}")
-    renumbered = np.where(keep, np.cumsum(keep) - 1, MISSING)
-    final = np.append(renumbered, MISSING)[codes]
-    kept = tuple(label for label, ok in zip(labels, keep, strict=True) if ok)
-    return Groups(final, kept, tuple(notes))
-
-
-def _raw_groups(series: pd.Series) -> tuple[Ints, list[str], list[str]]:
-    (codes,), labels = coded(series)
-    values = numbers(series)
-    if values is None or len(labels) <= MAX_GROUPS:
-        return codes, labels, []
-    edges = np.unique(np.nanquantile(values, (0.25, 0.5, 0.75)))
-    labels = [f"quarter {i + 1}" for i in range(len(edges) + 1)]
-    return cut(values, edges), labels, ["numeric values are cut at the quartiles"]

@@ -20,6 +20,7 @@ from fairveil._types import Floats
 from fairveil.errors import ConfigError, problem
 from fairveil.evaluate import _clusters
 from fairveil.evaluate._gaps import gaps
+from fairveil.evaluate._groups import Groups, Sensitive, flat, groups, parts, title
 from fairveil.evaluate._models import Task, boosted, task
 from fairveil.evaluate._scores import (
     CHANCE,
@@ -30,12 +31,9 @@ from fairveil.evaluate._scores import (
 )
 from fairveil.evaluate._tables import (
     FEWEST,
-    Groups,
     Ints,
-    column as pick,
     door,
     features,
-    groups,
     paired,
     require,
     some,
@@ -48,7 +46,7 @@ _hash_rows: Any = pandas_util.hash_pandas_object  # its stub says "object"
 
 def probe(
     frame: Any,
-    column: str,
+    column: Sensitive,
     *,
     exclude: Sequence[str] = (),
     seed: int = 0,
@@ -58,42 +56,45 @@ def probe(
 
     The auditor learns on 70 % of the rows and is scored on the rest; rows with equal
     features fall on one side. A numeric column with more than ten values is cut at its
-    quartiles; groups of fewer than 20 rows are left out. Where there is nothing to
-    learn from, or one group only, the figure is .5 by definition.
+    quartiles, a missing value is a group, and groups of fewer than 20 rows are left
+    out. Where there is nothing to learn from, or one group only, the figure is .5 by
+    definition. Judge it on both sides: clearly below .5 is dependence too.
 
     Args:
         frame: the table to audit, real or synthetic.
-        column: the sensitive column.
+        column: the sensitive column; or several, whose joint groups are guessed.
         exclude: columns the auditor does not see, such as other sensitive ones.
         seed: of the choice of rows, the split, the model and the resamples.
         max_rows: rows used at most, drawn at random.
 
     Raises:
         TableError: a column is missing.
+        ConfigError: an intersection names a column twice, or none.
     """
     rng = np.random.default_rng(seed)
     whole = door(frame)
-    require(whole, column, *exclude)
+    own, name = parts(column), title(column)
+    require(whole, *own, *exclude)
     table = some(whole, max_rows, rng)
-    found = groups(pick(table, column))
+    found = groups(table, column)
     rows = np.flatnonzero(found.codes >= 0)
-    names = [n for n in table.columns if n != column and n not in exclude]
+    names = [n for n in table.columns if n not in own and n not in exclude]
     coding = features((table.iloc[rows],), names)
     test = _apart(coding.matrices[0], rng)
     work = _audit(coding.matrices[0], found.codes[rows], test, coding.cardinality)
     reason = _nothing_to_learn(found, work)
     if reason:
         notes = (*found.notes, f"AUROC is .5 by definition: {reason}")
-        return Probe(column, 0.5, CHANCE, len(rows), len(found.labels), notes)
+        return Probe(name, 0.5, CHANCE, len(rows), len(found.labels), notes)
     area, interval = auroc(
         work.test_y, boosted(work, seed=seed), rng=rng, by_prevalence=True
     )
-    return Probe(column, area, interval, len(rows), len(found.labels), found.notes)
+    return Probe(name, area, interval, len(rows), len(found.labels), found.notes)
 
 
 def cluster_information(
     frame: Any,
-    columns: Sequence[str],
+    columns: Sequence[Sensitive],
     *,
     exclude: Sequence[str] = (),
     clusters: int = 10,
@@ -111,7 +112,7 @@ def cluster_information(
 
     Args:
         frame: the table to audit, real or synthetic.
-        columns: the sensitive columns.
+        columns: the sensitive columns; several in a tuple mean their joint groups.
         exclude: further columns that the clusters do not see.
         clusters: clusters wished.
         seed: of the choice of rows, the clusters and the permutations.
@@ -133,7 +134,7 @@ def cluster_information(
 def real_people_information(
     release: Any,
     real_holdout: Any,
-    columns: Sequence[str],
+    columns: Sequence[Sensitive],
     *,
     exclude: Sequence[str] = (),
     clusters: int = 10,
@@ -150,7 +151,7 @@ def real_people_information(
     Args:
         release: synthetic rows.
         real_holdout: real rows with the same columns.
-        columns: the sensitive columns.
+        columns: the sensitive columns; several in a tuple mean their joint groups.
         exclude: further columns that the clusters do not see.
         clusters: clusters wished.
         seed: of the choice of rows, the clusters and the permutations.
@@ -174,7 +175,7 @@ def parity_gap(
     real_test: Any,
     *,
     target: str,
-    sensitive: Sequence[str],
+    sensitive: Sequence[Sensitive],
     positive: Any = None,
     seed: int = 0,
 ) -> list[ParityGap]:
@@ -189,7 +190,7 @@ def parity_gap(
         synthetic: rows to learn from; the model sees the sensitive columns too.
         real_test: real rows with the same columns.
         target: column to predict.
-        sensitive: columns whose groups are compared.
+        sensitive: columns whose groups are compared; several in a tuple are joined.
         positive: the positive value; needed where the target has more than two.
         seed: of the model and the resamples.
 
@@ -197,7 +198,8 @@ def parity_gap(
         TableError, UnsupportedError: as ``tstr``.
         ConfigError: ``positive`` is needed or unknown, or the target is sensitive.
     """
-    if target in sensitive:
+    own = flat(sensitive)
+    if target in own:
         raise ConfigError(problem("the target is a sensitive column", got=target))
     work = task(synthetic, real_test, target=target, positive=positive)
     if len(work.classes) > FEWEST:
@@ -207,15 +209,16 @@ def parity_gap(
             )
         )
     real = door(real_test)
-    require(real, *sensitive)
+    require(real, *own)
     return gaps(work, boosted(work, seed=seed), real, sensitive, seed=seed)
 
 
 def _visible(
-    frame: pd.DataFrame, columns: Sequence[str], exclude: Sequence[str]
+    frame: pd.DataFrame, columns: Sequence[Sensitive], exclude: Sequence[str]
 ) -> list[str]:
-    require(frame, *columns, *exclude)
-    names = [n for n in frame.columns if n not in columns and n not in exclude]
+    own = flat(columns)
+    require(frame, *own, *exclude)
+    names = [n for n in frame.columns if n not in own and n not in exclude]
     if not names:
         raise ConfigError(problem("no column is left to cluster on"))
     return names
@@ -280,7 +283,7 @@ def _clustered(
 
 
 def _told(
-    columns: Sequence[str],
+    columns: Sequence[Sensitive],
     table: pd.DataFrame,
     size: int,
     member: Ints,
@@ -291,9 +294,9 @@ def _told(
     _check.whole(1, permutations=permutations)
     return [
         _information(
-            c,
+            title(c),
             member,
-            groups(pick(table, c)),
+            groups(table, c),
             size=size,
             permutations=permutations,
             rng=rng,

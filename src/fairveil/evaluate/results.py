@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+NOT_ENOUGH = "not enough data"  # stands where a figure would mislead
+_WIDE = 0.2  # of an interval of AUROC that cannot tell hidden from readable
+
 
 @dataclass(frozen=True)
 class Result:
@@ -232,7 +235,7 @@ class Probe(Result):
     """How well a fresh auditor guesses a sensitive column from other columns.
 
     Attributes:
-        column: the sensitive column.
+        column: the sensitive column, or the columns of an intersection.
         auroc: .5 means hidden, 1 means readable; over many classes the mean of
             one-vs-rest weighted by prevalence.
         interval: of ``auroc``, over resamples of the auditor's test rows.
@@ -247,6 +250,26 @@ class Probe(Result):
     n: int
     classes: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says, on both sides of .5.
+
+        "readable" above it; "below chance" under it, which is dependence too, as of
+        rows that were balanced against each other; "blind" where .5 lies inside a
+        narrow one; "not enough data" where it is wider than .2, or there are not two
+        groups to guess.
+        """
+        low, high = self.interval.low, self.interval.high
+        if self.classes < 2 or not high - low <= _WIDE:  # noqa: PLR2004  (two groups)
+            return NOT_ENOUGH
+        if low > 0.5:  # noqa: PLR2004  (chance)
+            return "readable"
+        return "below chance" if high < 0.5 else "blind"  # noqa: PLR2004  (chance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, and the verdict."""
+        return {**super().to_dict(), "verdict": self.verdict}
 
 
 @dataclass(frozen=True)

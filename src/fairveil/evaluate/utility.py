@@ -19,6 +19,7 @@ from fairveil import _check
 from fairveil.errors import ConfigError, problem
 from fairveil.evaluate._cells import cells, shares
 from fairveil.evaluate._gaps import gaps
+from fairveil.evaluate._groups import Sensitive, flat, parts
 from fairveil.evaluate._judges import by_group, overall
 from fairveil.evaluate._models import boosted, logistic, task
 from fairveil.evaluate._tables import (
@@ -82,7 +83,7 @@ def prediction(
     real_test: Any,
     *,
     target: str,
-    sensitive: Sequence[str],
+    sensitive: Sequence[Sensitive],
     positive: Any = None,
     seed: int = 0,
 ) -> Prediction:
@@ -95,7 +96,7 @@ def prediction(
         synthetic: rows to learn from; the models see the sensitive columns too.
         real_test: real rows that the synthesizer did not see, with the same columns.
         target: column to predict; one of ``sensitive`` is not split by itself.
-        sensitive: columns whose groups are scored.
+        sensitive: columns whose groups are scored; several in a tuple are joined.
         positive: makes the target two-valued: this value against all others.
         seed: of the models and the resamples.
 
@@ -104,8 +105,8 @@ def prediction(
     """
     work = task(synthetic, real_test, target=target, positive=positive)
     real = door(real_test)
-    require(real, *sensitive)
-    split_by = [name for name in sensitive if name != target]
+    require(real, *flat(sensitive))
+    split_by = [one for one in sensitive if target not in parts(one)]
     first, second = boosted(work, seed=seed), logistic(work)
     two = len(work.classes) == FEWEST
     return Prediction(
