@@ -24,6 +24,7 @@ from fairveil.evaluate.fidelity import (  # noqa: E402  (behind the check)
     mmd,
     wasserstein,
 )
+from fairveil.evaluate.outcome import outcome_fairness  # noqa: E402  (behind the check)
 from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     ClusterInformation,
     ClusterQuality,
@@ -41,20 +42,40 @@ from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     TransportDistance,
     Utility,
 )
+from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the check)
+    ColumnFairness,
+    Conditional,
+    Decision,
+    Estimate,
+    GroupOutcome,
+    GroupPrediction,
+    JudgedModel,
+    NumericFairness,
+    OutcomeFairness,
+)
 from fairveil.evaluate.summary import report  # noqa: E402  (behind the check)
 from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402  (behind the check)
 
 __all__ = [
     "ClusterInformation",
     "ClusterQuality",
+    "ColumnFairness",
+    "Conditional",
     "Copies",
+    "Decision",
     "DimensionWise",
     "Distance",
+    "Estimate",
+    "GroupOutcome",
+    "GroupPrediction",
     "GroupScore",
     "GroupUtility",
     "Interval",
+    "JudgedModel",
     "KernelDistance",
     "KolmogorovSmirnov",
+    "NumericFairness",
+    "OutcomeFairness",
     "ParityGap",
     "Prediction",
     "Probe",
@@ -66,6 +87,7 @@ __all__ = [
     "dimension_wise",
     "kolmogorov_smirnov",
     "mmd",
+    "outcome_fairness",
     "parity_gap",
     "prediction",
     "probe",

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -101,8 +104,13 @@ def task(train: Any, test: Any, *, target: str, positive: Any = None) -> Task:
     )
 
 
+def is_number(real: pd.Series) -> bool:
+    """Whether a target has too many numeric values to be taken as classes."""
+    return numbers(real) is not None and real.nunique() > MAX_NUMERIC_CLASSES
+
+
 def _check_classes(real: pd.Series, labels: list[str], target: str) -> None:
-    if numbers(real) is not None and real.nunique() > MAX_NUMERIC_CLASSES:
+    if is_number(real):
         raise UnsupportedError(
             problem(
                 f"the target is numeric with more than {MAX_NUMERIC_CLASSES} values",
@@ -135,6 +143,62 @@ def _two_valued(
         np.where(v == MISSING, MISSING, v == code).astype(np.int64) for v in (y, test_y)
     )
     return first, second, [f"not {label}", label]
+
+
+@dataclass(frozen=True)
+class NumberTask:
+    """The problem of predicting a number; attributes as of ``Task``.
+
+    Attributes:
+        train_y, test_y: (rows,) values of the target.
+    """
+
+    train: Floats
+    train_y: Floats
+    test: Floats
+    test_y: Floats
+    cardinality: Ints
+    test_rows: Ints
+    notes: tuple[str, ...] = ()
+
+
+def number_task(learn: pd.DataFrame, judge: pd.DataFrame, target: str) -> NumberTask:
+    """Build the problem of predicting a numeric target; both tables have it.
+
+    Raises:
+        TableError: the target is no number in one of them, or has no value.
+    """
+    y, test_y = (numbers(column(table, target)) for table in (learn, judge))
+    if y is None or test_y is None or np.isnan(y).all() or np.isnan(test_y).all():
+        raise TableError(problem("the target needs numbers in both tables", got=target))
+    names = [name for name in learn.columns if name != target]
+    if not names:
+        raise TableError(problem("no column is left to predict from"))
+    coding = features((learn, judge), names)
+    rows, test_rows = np.flatnonzero(~np.isnan(y)), np.flatnonzero(~np.isnan(test_y))
+    whole = len(rows) == len(y) and len(test_rows) == len(test_y)
+    return NumberTask(
+        train=coding.matrices[0][rows],
+        train_y=y[rows],
+        test=coding.matrices[1][test_rows],
+        test_y=test_y[test_rows],
+        cardinality=coding.cardinality,
+        test_rows=test_rows,
+        notes=() if whole else ("rows with a missing target are left out",),
+    )
+
+
+def boosted_numbers(work: NumberTask, *, seed: int) -> Floats:
+    """Predictions of gradient boosting on the test rows, (rows,)."""
+    used = _used(work)
+    if not len(used):
+        return np.full(len(work.test), work.train_y.mean())
+    small = (work.cardinality > 0) & (work.cardinality <= _MAX_CATEGORIES)
+    mask: Any = small[used]
+    model = HistGradientBoostingRegressor(categorical_features=mask, random_state=seed)
+    with threads(work.train):
+        model.fit(work.train[:, used], work.train_y)
+        return np.asarray(model.predict(work.test[:, used]), dtype=np.float64)
 
 
 def threads(matrix: Floats) -> threadpool_limits:
@@ -179,7 +243,7 @@ def logistic(work: Task) -> Floats:
     return _probabilities(model, work, used)
 
 
-def _used(work: Task) -> Ints:
+def _used(work: Task | NumberTask) -> Ints:
     """Columns with at least one value to learn from."""
     return np.flatnonzero(~np.isnan(work.train).all(axis=0))
 

@@ -1,0 +1,199 @@
+"""What the fairness evaluations return; labelled not private, like all of ``results``.
+
+Secret: every figure was computed from real rows without noise. A figure of too few rows
+is the text ``not enough data`` and enters no range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fairveil.evaluate.results import Interval, Result
+
+
+@dataclass(frozen=True)
+class Estimate(Result):
+    """A figure with its 95 % bootstrap interval over real test rows."""
+
+    value: float
+    interval: Interval
+
+
+Figure: TypeAlias = Estimate | str  # the text is "not enough data"
+
+
+@dataclass(frozen=True)
+class GroupOutcome(Result):
+    """How a model treats the real test rows of one group.
+
+    Attributes:
+        n: real test rows of the group.
+        observed: share that is positive.
+        selection_rate: share predicted positive above probability .5.
+        matched_rate: the same at the threshold that matches the base rate.
+        mean_score: mean predicted probability.
+        calibration: mean predicted probability minus ``observed``; 0 is right on
+            average, above 0 the group is flattered.
+        auroc: within the group; needs ten rows of each outcome.
+    """
+
+    n: int
+    observed: Figure
+    selection_rate: Figure
+    matched_rate: Figure
+    mean_score: Figure
+    calibration: Figure
+    auroc: Figure
+
+
+@dataclass(frozen=True)
+class Conditional(Result):
+    """The range over groups within cells of legitimate columns.
+
+    Attributes:
+        difference: mean over cells of the range over groups, cells weighted by rows.
+        by_chance: its mean where groups are permuted within cells: what small cells
+            make of no difference at all.
+        cells: cells with at least two groups of 20 rows.
+        coverage: share of the test rows in those.
+    """
+
+    difference: Figure
+    by_chance: float
+    cells: int
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Decision(Result):
+    """Group gaps of the decisions at one threshold.
+
+    Attributes:
+        threshold: of the predicted probability.
+        selected: share of the test rows predicted positive.
+        demographic_parity_difference: range over groups of the share predicted
+            positive.
+        demographic_parity_ratio: the least of these shares over the largest; NaN where
+            nobody is predicted positive.
+        equalized_odds_difference: the larger of the ranges of the true and of the false
+            positive rate, over groups with ten rows of that outcome.
+        by_chance: mean of ``demographic_parity_difference`` where the groups are
+            permuted.
+        conditional: parity given the legitimate columns; None without any.
+    """
+
+    threshold: float
+    selected: float
+    demographic_parity_difference: Figure
+    demographic_parity_ratio: Figure
+    equalized_odds_difference: Figure
+    by_chance: float
+    conditional: Conditional | None = None
+
+
+@dataclass(frozen=True)
+class ColumnFairness(Result):
+    """How a model of a two-valued target treats the groups of one question.
+
+    Attributes:
+        column: the sensitive column, or the columns of an intersection.
+        groups: every group of the real test rows by name.
+        score_gap: range over groups of the mean predicted probability.
+        at_half: decisions above probability .5.
+        at_base_rate: decisions at the threshold where the share predicted positive is
+            the share of positive real test rows.
+        notes: what was left out.
+    """
+
+    column: str
+    groups: Mapping[str, GroupOutcome]
+    score_gap: Figure
+    at_half: Decision
+    at_base_rate: Decision
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupPrediction(Result):
+    """Predictions of a number on the real test rows of one group.
+
+    Attributes:
+        n: real test rows of the group.
+        observed: mean of the target.
+        mean_prediction: mean of the predictions.
+        calibration: ``mean_prediction`` minus ``observed``.
+    """
+
+    n: int
+    observed: Figure
+    mean_prediction: Figure
+    calibration: Figure
+
+
+@dataclass(frozen=True)
+class NumericFairness(Result):
+    """How a model of a numeric target treats the groups of one question.
+
+    Attributes:
+        column: the sensitive column, or the columns of an intersection.
+        groups: every group of the real test rows by name.
+        mean_gap: range over groups of the mean prediction, in units of the target.
+        kolmogorov_smirnov: the largest distance between the distribution functions of
+            the predictions of two groups, between 0 and 1.
+        by_chance: mean of ``mean_gap`` where the groups are permuted.
+        conditional: the range of the mean prediction given the legitimate columns;
+            None without any.
+        notes: what was left out.
+    """
+
+    column: str
+    groups: Mapping[str, GroupPrediction]
+    mean_gap: Figure
+    kolmogorov_smirnov: Figure
+    by_chance: float
+    conditional: Conditional | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgedModel(Result):
+    """One model, judged on all real test rows and between groups.
+
+    Attributes:
+        features: "all", or "without sensitive".
+        measure: what ``quality`` is: "auroc", or "r2" of a numeric target.
+        quality: on all real test rows.
+        columns: one record for each question.
+    """
+
+    features: str
+    measure: str
+    quality: Estimate
+    columns: tuple[ColumnFairness, ...] | tuple[NumericFairness, ...]
+
+
+@dataclass(frozen=True)
+class OutcomeFairness(Result):
+    """Whether a model trained on synthetic rows treats groups of real rows alike.
+
+    Attributes:
+        target: the column predicted.
+        observed: share of positive real test rows, or mean of a numeric target.
+        legitimate: columns given which conditional parity is judged.
+        with_sensitive: a model that sees all other columns.
+        without_sensitive: one that does not see the sensitive ones; None where no
+            column is left.
+        n_train, n_test: synthetic and real rows used.
+        notes: what was left out.
+    """
+
+    target: str
+    observed: float
+    legitimate: tuple[str, ...]
+    with_sensitive: JudgedModel
+    without_sensitive: JudgedModel | None
+    n_train: int
+    n_test: int
+    notes: tuple[str, ...] = ()
