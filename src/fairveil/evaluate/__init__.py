@@ -24,6 +24,7 @@ from fairveil.evaluate.fidelity import (  # noqa: E402  (behind the check)
     mmd,
     wasserstein,
 )
+from fairveil.evaluate.honest import honesty  # noqa: E402  (behind the check)
 from fairveil.evaluate.outcome import outcome_fairness  # noqa: E402  (behind the check)
 from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     ClusterInformation,
@@ -49,6 +50,7 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
     Estimate,
     GroupOutcome,
     GroupPrediction,
+    Honesty,
     JudgedModel,
     NumericFairness,
     OutcomeFairness,
@@ -70,6 +72,7 @@ __all__ = [
     "GroupPrediction",
     "GroupScore",
     "GroupUtility",
+    "Honesty",
     "Interval",
     "JudgedModel",
     "KernelDistance",
@@ -85,6 +88,7 @@ __all__ = [
     "cluster_quality",
     "copies",
     "dimension_wise",
+    "honesty",
     "kolmogorov_smirnov",
     "mmd",
     "outcome_fairness",

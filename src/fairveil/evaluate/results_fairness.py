@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from fairveil.evaluate.results import Interval, Result
+from fairveil.evaluate.results import NOT_ENOUGH, Interval, Probe, Result
+
+CONSTANT, COPIED, DEPENDENT = "constant", "one group copied", "dependent"
+EQUAL, REDUCED = "equal to redraw", "proxies reduced"
+NO_PROXIES = "no proxies"
+STATES = (CONSTANT, COPIED, DEPENDENT, EQUAL, REDUCED, NO_PROXIES, NOT_ENOUGH)
 
 
 @dataclass(frozen=True)
@@ -197,3 +202,54 @@ class OutcomeFairness(Result):
     n_train: int
     n_test: int
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Honesty(Result):
+    """What a release does about one sensitive question, by name.
+
+    Attributes:
+        column: the sensitive column, or the columns of an intersection.
+        state: one of ``STATES``; see ``honesty``.
+        shares: real share of each group; ``released`` the same of the release.
+        lost: groups that the release holds less than a twentieth of.
+        probe: a fresh auditor of the release.
+        auditor_auroc: on real test rows, of the auditor trained on real rows.
+        confidence: mean information gain, in nats, of that auditor's posterior over the
+            group shares, on released rows.
+        confidence_real: the same on real test rows.
+        confidence_ratio: the first over the second.
+        looks_like: share of each real group in the mixture whose rows the auditor would
+            take the released rows for.
+        copied: the low end of the largest of these shares, one-sided, 95 %.
+        people: cluster information on real test rows above its null, in nats, of
+            clusters of the release.
+        people_real: the same of clusters of the real training rows.
+        notes: what qualifies the state.
+    """
+
+    column: str
+    state: str
+    shares: Mapping[str, float]
+    released: Mapping[str, float]
+    lost: tuple[str, ...]
+    probe: Probe
+    auditor_auroc: Estimate
+    confidence: float
+    confidence_real: float
+    confidence_ratio: Estimate
+    looks_like: Mapping[str, float]
+    copied: float
+    people: float
+    people_real: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the release only seems fair, having lost what it is about."""
+        return self.state in (CONSTANT, COPIED)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, the probe's verdict among them, and whether it fails."""
+        whole = {**super().to_dict(), "probe": self.probe.to_dict()}
+        return {**whole, "fails": self.fails}
