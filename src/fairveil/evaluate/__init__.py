@@ -48,6 +48,8 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
     Conditional,
     Decision,
     Estimate,
+    GroupDistance,
+    GroupFidelity,
     GroupOutcome,
     GroupPrediction,
     Honesty,
@@ -57,6 +59,7 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
 )
 from fairveil.evaluate.summary import report  # noqa: E402  (behind the check)
 from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402  (behind the check)
+from fairveil.evaluate.who_pays import group_fidelity  # noqa: E402  (behind the check)
 
 __all__ = [
     "ClusterInformation",
@@ -68,6 +71,8 @@ __all__ = [
     "DimensionWise",
     "Distance",
     "Estimate",
+    "GroupDistance",
+    "GroupFidelity",
     "GroupOutcome",
     "GroupPrediction",
     "GroupScore",
@@ -88,6 +93,7 @@ __all__ = [
     "cluster_quality",
     "copies",
     "dimension_wise",
+    "group_fidelity",
     "honesty",
     "kolmogorov_smirnov",
     "mmd",

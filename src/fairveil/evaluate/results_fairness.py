@@ -253,3 +253,48 @@ class Honesty(Result):
         """The fields, the probe's verdict among them, and whether it fails."""
         whole = {**super().to_dict(), "probe": self.probe.to_dict()}
         return {**whole, "fails": self.fails}
+
+
+@dataclass(frozen=True)
+class GroupDistance(Result):
+    """How far the synthetic rows of one group are from its real rows.
+
+    Attributes:
+        n_real, n_synthetic: rows of the group in each table.
+        tvd1: mean total variation distance of single columns.
+        tvd2: the same of pairs of columns.
+        noise1, noise2: what ``tvd1`` and ``tvd2`` are on average if the group's real
+            and synthetic rows are of one law: sampling noise at these sizes.
+    """
+
+    n_real: int
+    n_synthetic: int
+    tvd1: float | str
+    tvd2: float | str
+    noise1: float | str
+    noise2: float | str
+
+
+@dataclass(frozen=True)
+class GroupFidelity(Result):
+    """Who pays: distance within each group of one sensitive question.
+
+    Attributes:
+        column: the sensitive column, or the columns of an intersection.
+        groups: every group of either table by name.
+        notes: what was cut, or has not enough data.
+    """
+
+    column: str
+    groups: Mapping[str, GroupDistance]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> str | None:
+        """The group whose pairs are furthest beyond noise; None without a figure."""
+        beyond = {
+            name: one.tvd2 - one.noise2
+            for name, one in self.groups.items()
+            if not isinstance(one.tvd2, str) and not isinstance(one.noise2, str)
+        }
+        return max(beyond, key=lambda name: beyond[name]) if beyond else None
