@@ -8,7 +8,18 @@ import pandas as pd
 import pytest
 
 from fairveil.errors import TableError
-from fairveil.evaluate import parity_gap, probe, report, split, tstr, tvd
+from fairveil.evaluate import (
+    dependence,
+    group_fidelity,
+    honesty,
+    outcome_fairness,
+    parity_gap,
+    probe,
+    report,
+    split,
+    tstr,
+    tvd,
+)
 
 ADULT = Path(__file__).parents[3] / "shared" / "data" / "adult.csv"
 
@@ -17,9 +28,12 @@ BLOCKS = (
     "utility",
     "group_utility",
     "parity_gap",
+    "outcome",
     "probe",
     "cluster_information",
     "real_people_information",
+    "dependence",
+    "group_fidelity",
 )
 
 
@@ -52,7 +66,10 @@ def test_each_block_has_both_sources_and_each_figure_its_mark(full):
             flat = flat.values() if isinstance(flat, dict) else flat
             assert all(figure["private"] is False for figure in flat)
     assert set(full["distance"]["real"]) == {"1-way", "2-way", "3-way"}
-    assert [f["column"] for f in full["probe"]["synthetic"]] == ["s", "r"]
+    for block in (*BLOCKS[5:], "parity_gap", "group_utility"):
+        names = [f["column"] for f in full[block]["synthetic"]]
+        assert names == ["s", "r", "s x r"], block
+    assert list(full["honesty"]) == ["synthetic"]
 
 
 def test_report_agrees_with_its_parts(full):
@@ -60,10 +77,33 @@ def test_report_agrees_with_its_parts(full):
     assert full["distance"]["synthetic"]["2-way"] == tvd(train, fake, ways=2).to_dict()
     direct = tstr(fake, test, target="y", positive="yes").to_dict()
     assert full["utility"]["synthetic"] == direct
-    apart = parity_gap(fake, test, target="y", sensitive=["s", "r"], positive="yes")
+    ask = {"target": "y", "positive": "yes"}
+    both = ["s", "r", ("s", "r")]
+    apart = parity_gap(fake, test, sensitive=both, **ask)
     assert full["parity_gap"]["synthetic"] == [gap.to_dict() for gap in apart]
     audit = probe(fake, "s", exclude=["s", "r"]).to_dict()
     assert full["probe"]["synthetic"][0] == audit
+    outcome = outcome_fairness(fake, test, sensitive=["s", "r"], **ask)
+    assert full["outcome"]["synthetic"] == outcome.to_dict()
+    told = dependence(fake, ("s", "r")).to_dict()
+    assert full["dependence"]["synthetic"][2] == told
+    named = honesty(fake, train, test, ["s", "r"])
+    assert full["honesty"]["synthetic"] == [one.to_dict() for one in named]
+    paid = group_fidelity(train, fake, ["s", "r"])
+    assert full["group_fidelity"]["synthetic"] == [one.to_dict() for one in paid]
+
+
+def test_the_version_tells_that_blocks_were_added(full):
+    assert (full["format"], full["version"]) == ("fairveil-evaluation", 2)
+
+
+def test_legitimate_columns_and_intersections_may_be_given():
+    tables = _table(300, 0), _table(300, 1), _table(200, 2)
+    found = report(*tables, sensitive=[("s", "r")], target="y", legitimate=["x"])
+    assert (found["sensitive"], found["legitimate"]) == ([["s", "r"]], ["x"])
+    (one,) = found["outcome"]["synthetic"]["with_sensitive"]["columns"]
+    assert one["column"] == "s x r"
+    assert one["at_half"]["conditional"]["cells"] > 0
 
 
 def test_blocks_without_a_question_are_empty():
@@ -74,6 +114,8 @@ def test_blocks_without_a_question_are_empty():
     assert found["parity_gap"] == {}
     assert found["cluster_information"] == {}
     assert found["real_people_information"] == {}
+    for block in ("outcome", "dependence", "honesty", "group_fidelity"):
+        assert found[block] == {}
     assert found["probe"] == {"synthetic": [], "real": []}
     assert found["distance"]["synthetic"]["1-way"]["n_sets"] == 4
 
@@ -82,7 +124,9 @@ def test_many_classes_without_a_positive_have_no_gaps():
     tables = [_table(200, i).drop(columns="r") for i in range(3)]
     for table in tables:
         table["y"] = np.digitize(table["x"], [0, 1])
-    assert report(*tables, sensitive=["s"], target="y")["parity_gap"] == {}
+    without = report(*tables, sensitive=["s"], target="y")
+    assert without["parity_gap"] == without["outcome"] == {}
+    assert without["honesty"]["synthetic"][0]["column"] == "s"
     found = report(*tables, sensitive=["s"], target="y", positive=2)
     assert found["parity_gap"]["real"][0]["column"] == "s"
 
@@ -90,7 +134,9 @@ def test_many_classes_without_a_positive_have_no_gaps():
 def test_a_sensitive_target_and_all_sensitive_columns_are_fine():
     tables = [_table(200, i)[["s", "y"]] for i in range(3)]
     found = report(*tables, sensitive=["s", "y"], target="y")
-    assert found["cluster_information"] == {}
+    assert found["cluster_information"] == found["honesty"] == {}
+    assert found["group_fidelity"] == {}
+    assert found["outcome"]["real"]["without_sensitive"] is None
     assert [f["column"] for f in found["parity_gap"]["real"]] == ["s"]
     assert found["probe"]["real"][0]["auroc"] == 0.5
 

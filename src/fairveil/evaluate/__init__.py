@@ -25,6 +25,7 @@ from fairveil.evaluate.fidelity import (  # noqa: E402  (behind the check)
     wasserstein,
 )
 from fairveil.evaluate.honest import honesty  # noqa: E402  (behind the check)
+from fairveil.evaluate.independence import dependence  # noqa: E402  (behind the check)
 from fairveil.evaluate.outcome import outcome_fairness  # noqa: E402  (behind the check)
 from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     ClusterInformation,
@@ -47,6 +48,7 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
     ColumnFairness,
     Conditional,
     Decision,
+    Dependence,
     Estimate,
     GroupDistance,
     GroupFidelity,
@@ -68,6 +70,7 @@ __all__ = [
     "Conditional",
     "Copies",
     "Decision",
+    "Dependence",
     "DimensionWise",
     "Distance",
     "Estimate",
@@ -92,6 +95,7 @@ __all__ = [
     "cluster_information",
     "cluster_quality",
     "copies",
+    "dependence",
     "dimension_wise",
     "group_fidelity",
     "honesty",

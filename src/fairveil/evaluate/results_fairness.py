@@ -298,3 +298,28 @@ class GroupFidelity(Result):
             if not isinstance(one.tvd2, str) and not isinstance(one.noise2, str)
         }
         return max(beyond, key=lambda name: beyond[name]) if beyond else None
+
+
+@dataclass(frozen=True)
+class Dependence(Result):
+    """Distance correlation of sensitive columns with the rest of the row.
+
+    Attributes:
+        column: the sensitive column, or the columns taken together.
+        distance_correlation: squared and bias-corrected: about 0 on average without
+            dependence (so it may be negative), 1 for equal columns.
+        null_q95: 95 % quantile over permutations.
+        p_value: share of permutations at least as dependent, with one added to both
+            counts.
+        n: rows used.
+        permutations: of the null.
+        notes: why a figure is NaN.
+    """
+
+    column: str
+    distance_correlation: float
+    null_q95: float
+    p_value: float
+    n: int
+    permutations: int
+    notes: tuple[str, ...] = ()

@@ -10,16 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from fairveil._shield import guarded
-from fairveil.evaluate._tables import door, paired, require
+from fairveil.evaluate._groups import Sensitive, asked, flat, parts
+from fairveil.evaluate._tables import FEWEST, door, paired, require
 from fairveil.evaluate.fairness import (
     cluster_information,
     probe,
     real_people_information,
 )
+from fairveil.evaluate.honest import Known, assess
+from fairveil.evaluate.independence import dependence
+from fairveil.evaluate.outcome import outcome_fairness
+from fairveil.evaluate.results import Result
 from fairveil.evaluate.utility import prediction, tvd
+from fairveil.evaluate.who_pays import group_fidelity
 
 FORMAT = "fairveil-evaluation"
-VERSION = 1
+VERSION = 2
 WARNING = (
     "Not private: computed from real rows without noise. Do not publish it, and do not "
     "choose between releases by it."
@@ -32,26 +38,29 @@ def report(
     real_test: Any,
     synthetic: Any,
     *,
-    sensitive: Sequence[str] = (),
+    sensitive: Sequence[Sensitive] = (),
     target: str | None = None,
     positive: Any = None,
+    legitimate: Sequence[str] = (),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Run the evaluations: distance, utility, groups, probes, cluster information.
+    """Run the evaluations: distance, utility, groups, outcome, independence, honesty.
 
     All sensitive columns are hidden from auditors and clusters. Each block holds the
     figures of the synthetic table under ``synthetic`` and those of real rows under
-    ``real``: the real training rows in its place, or for the distance the real test
-    rows, whose distance is sampling error alone.
+    ``real``: the real training rows in its place, or for distances the real test rows,
+    whose distance is sampling error alone. ``honesty`` is of the release only.
 
     Args:
         real_train: real rows that the synthesizer saw.
         real_test: real rows that it did not see.
         synthetic: the release.
-        sensitive: sensitive columns; none: the fairness blocks are empty.
-        target: column to predict; None: the three blocks on prediction are empty.
-        positive: value of the target that counts as positive; without it the block on
-            group gaps is empty for a target of more than two values.
+        sensitive: sensitive columns; several: their intersection is measured too. A
+            tuple means joint groups. None: the fairness blocks are empty.
+        target: column to predict; None: the four blocks on prediction are empty.
+        positive: value of the target that counts as positive; without it the blocks on
+            group gaps are empty for a target of more than two values.
+        legitimate: columns given which the outcome is judged once more.
         seed: of everything drawn at random.
 
     Returns:
@@ -63,8 +72,9 @@ def report(
     """
     train, release = paired(real_train, synthetic)
     _, test = paired(train, door(real_test))
-    require(train, *sensitive)
+    require(train, *flat(sensitive), *legitimate)
     sources = {"synthetic": release, "real": train}
+    roles = {"target": target, "positive": positive, "seed": seed}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -72,20 +82,22 @@ def report(
         "warning": WARNING,
         "seed": seed,
         "target": target,
-        "sensitive": list(sensitive),
+        "sensitive": _listed(sensitive),
+        "legitimate": list(legitimate),
         "rows": {
             "real_train": len(train),
             "real_test": len(test),
             "synthetic": len(release),
         },
         "distance": _distances(train, {"synthetic": release, "real": test}, seed),
-        **_predictions(
-            sources, test, sensitive, target=target, positive=positive, seed=seed
-        ),
-        "probe": _probes(sources, sensitive, seed),
-        "cluster_information": _clusters(sources, sensitive, seed),
-        "real_people_information": _people(sources, test, sensitive, seed),
+        **_predictions(sources, test, sensitive, legitimate, **roles),
+        **_hidden(sources, test, asked(sensitive), seed),
+        "group_fidelity": _payers(train, release, test, sensitive, seed),
     }
+
+
+def _listed(sensitive: Sequence[Sensitive]) -> list[Any]:
+    return [one if isinstance(one, str) else list(one) for one in sensitive]
 
 
 def _distances(train: Any, others: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -102,77 +114,85 @@ def _distances(train: Any, others: dict[str, Any], seed: int) -> dict[str, Any]:
 def _predictions(
     sources: dict[str, Any],
     test: Any,
-    sensitive: Sequence[str],
+    sensitive: Sequence[Sensitive],
+    legitimate: Sequence[str],
     *,
     target: str | None,
     positive: Any,
     seed: int,
 ) -> dict[str, Any]:
-    """The three blocks on prediction, each empty where it has no question."""
-    blocks: dict[str, Any] = {"utility": {}, "group_utility": {}, "parity_gap": {}}
+    """The four blocks on prediction, each empty where it has no question."""
+    names = ("utility", "group_utility", "parity_gap", "outcome")
+    blocks: dict[str, Any] = {name: {} for name in names}
     if target is None:
         return blocks
-    found = {
-        source: prediction(
-            table,
-            test,
-            target=target,
-            sensitive=sensitive,
-            positive=positive,
-            seed=seed,
-        )
-        for source, table in sources.items()
-    }
-    for source, one in found.items():
+    split_by = [one for one in sensitive if target not in parts(one)]
+    ask = {"target": target, "positive": positive, "seed": seed}
+    for source, table in sources.items():
+        one = prediction(table, test, sensitive=asked(split_by), **ask)
         blocks["utility"][source] = one.utility.to_dict()
-        blocks["group_utility"][source] = [part.to_dict() for part in one.groups]
-        blocks["parity_gap"][source] = [gap.to_dict() for gap in one.gaps]
+        blocks["group_utility"][source] = _dicts(one.groups)
+        blocks["parity_gap"][source] = _dicts(one.gaps)
     for name in ("group_utility", "parity_gap"):
         # empty for many classes: which of them is the positive one?
         if not all(blocks[name].values()):
             blocks[name] = {}
+    if blocks["parity_gap"]:
+        ask |= {"sensitive": split_by, "legitimate": legitimate}
+        blocks["outcome"] = {
+            source: outcome_fairness(table, test, **ask).to_dict()
+            for source, table in sources.items()
+        }
     return blocks
 
 
-def _probes(
-    sources: dict[str, Any], sensitive: Sequence[str], seed: int
+def _hidden(
+    sources: dict[str, Any], test: Any, questions: Sequence[Sensitive], seed: int
 ) -> dict[str, Any]:
-    return {
-        source: [
-            probe(table, name, exclude=sensitive, seed=seed).to_dict()
-            for name in sensitive
-        ]
+    """The blocks on what rows tell of sensitive columns."""
+    own = flat(questions)
+    probes = {
+        source: [probe(table, one, exclude=own, seed=seed) for one in questions]
         for source, table in sources.items()
     }
+    names = ("cluster_information", "real_people_information", "dependence", "honesty")
+    blocks: dict[str, Any] = {name: {} for name in names}
+    blocks = {"probe": {s: _dicts(found) for s, found in probes.items()}, **blocks}
+    if not own or set(sources["real"].columns) <= set(own):
+        return blocks
+    people = {
+        source: real_people_information(table, test, questions, seed=seed)
+        for source, table in sources.items()
+    }
+    for source, table in sources.items():
+        inside = cluster_information(table, questions, seed=seed)
+        blocks["cluster_information"][source] = _dicts(inside)
+        blocks["real_people_information"][source] = _dicts(people[source])
+        blocks["dependence"][source] = [
+            dependence(table, one, exclude=own, seed=seed).to_dict()
+            for one in questions
+        ]
+    known = [
+        Known(*k)
+        for k in zip(
+            probes["synthetic"], people["synthetic"], people["real"], strict=True
+        )
+    ]
+    frames = sources["real"], sources["synthetic"], test
+    named = assess(frames, questions, known, seed=seed)
+    return {**blocks, "honesty": {"synthetic": _dicts(named)}}
 
 
-def _clusters(
-    sources: dict[str, Any], sensitive: Sequence[str], seed: int
+def _payers(
+    train: Any, release: Any, test: Any, sensitive: Sequence[Sensitive], seed: int
 ) -> dict[str, Any]:
-    if not sensitive or _all_sensitive(sources, sensitive):
+    if not sensitive or train.shape[1] - len(flat(sensitive)) < FEWEST:
         return {}
     return {
-        source: [
-            found.to_dict()
-            for found in cluster_information(table, sensitive, seed=seed)
-        ]
-        for source, table in sources.items()
+        source: _dicts(group_fidelity(train, table, sensitive, seed=seed))
+        for source, table in (("synthetic", release), ("real", test))
     }
 
 
-def _people(
-    sources: dict[str, Any], test: Any, sensitive: Sequence[str], seed: int
-) -> dict[str, Any]:
-    if not sensitive or _all_sensitive(sources, sensitive):
-        return {}
-    return {
-        source: [
-            found.to_dict()
-            for found in real_people_information(table, test, sensitive, seed=seed)
-        ]
-        for source, table in sources.items()
-    }
-
-
-def _all_sensitive(sources: dict[str, Any], sensitive: Sequence[str]) -> bool:
-    return set(sources["real"].columns) <= set(sensitive)
+def _dicts(results: Sequence[Result]) -> list[dict[str, Any]]:
+    return [one.to_dict() for one in results]
