@@ -148,30 +148,29 @@ def _resampled(values: Floats, rng: np.random.Generator) -> float:
     return float(values[rng.integers(len(values), size=len(values))].mean())
 
 
-def mixture(found: Audit, rng: np.random.Generator) -> tuple[dict[str, float], float]:
-    """The mixture of real groups that the released rows look like.
+def mixture(found: Audit, rng: np.random.Generator) -> dict[str, Estimate]:
+    """The share of each real group in the mixture that the released rows look like.
 
     The auditor's mean posterior on the release is written as a mixture of its mean
     posteriors on the real test rows of each group (adjusted counting: Forman 2008, in
     the probabilistic form of Bella et al. 2010). So an auditor that is not sure of
-    single rows still tells the shares of many.
-
-    Returns:
-        The shares by group; and the 5 % quantile over resamples of the largest.
+    single rows still tells the shares of many. Intervals resample both tables.
     """
     groups = found.frequent
     rows = [np.flatnonzero(found.truth == g) for g in groups]
     shares = _mixed([found.said_real[part] for part in rows], found.said)
-    top = int(shares.argmax())
     drawn = [
         _mixed(
             [found.said_real[rng.choice(part, len(part))] for part in rows],
             found.said[rng.integers(len(found.said), size=len(found.said))],
-        )[top]
+        )
         for _ in range(RESAMPLES)
     ]
-    named = {found.labels[g]: float(s) for g, s in zip(groups, shares, strict=True)}
-    return named, float(np.quantile(drawn, 0.05))
+    ends = np.quantile(drawn, (0.025, 0.975), axis=0)
+    return {
+        found.labels[group]: Estimate(float(share), Interval(float(low), float(high)))
+        for group, share, low, high in zip(groups, shares, *ends, strict=True)
+    }
 
 
 def _mixed(by_group: list[Floats], released: Floats) -> Floats:

@@ -193,12 +193,10 @@ def _judged(
             confidence_real=_NAN,
             confidence_ratio=unknown,
             looks_like={},
-            copied=_NAN,
             notes=(note,),
             **rest,
         )
     sure, sure_real, ratio = a.confidence(found, rng)
-    looks_like, copied = a.mixture(found, rng)
     figures = Honesty(
         column=column,
         state="",
@@ -209,8 +207,7 @@ def _judged(
         confidence=sure,
         confidence_real=sure_real,
         confidence_ratio=ratio,
-        looks_like=looks_like,
-        copied=copied,
+        looks_like=a.mixture(found, rng),
         notes=found.notes,
         **rest,
     )
@@ -221,6 +218,8 @@ def _named(figures: Honesty, limits: Limits) -> Honesty:
     state = _state(figures, limits)
     notes = figures.notes
     told, real = figures.people, figures.people_real
+    if figures.confidence_ratio.interval.low > 1 + limits.reduction:
+        notes = (*notes, "released rows show their group more than unseen real rows do")
     if state == EQUAL and told < real * (1 - limits.reduction):
         notes = (*notes, "its clusters tell less of real people than real rows do")
     if state == REDUCED and told >= real * (1 - limits.reduction):
@@ -248,5 +247,7 @@ def _copied(figures: Honesty, limits: Limits) -> bool:
     skilled = figures.auditor_auroc.interval.low > _CHANCE + limits.margin
     if not skilled or len(figures.looks_like) < FEWEST:
         return False
-    top = max(figures.looks_like, key=lambda name: figures.looks_like[name])
-    return figures.copied > 1 - _KEPT * (1 - figures.shares[top])
+    return any(
+        one.interval.low > 1 - _KEPT * (1 - figures.shares[name])
+        for name, one in figures.looks_like.items()
+    )

@@ -238,8 +238,7 @@ class Honesty(Result):
     confidence: float
     confidence_real: float
     confidence_ratio: Estimate
-    looks_like: Mapping[str, float]
-    copied: float
+    looks_like: Mapping[str, Estimate]
     people: float
     people_real: float
     notes: tuple[str, ...] = ()
