@@ -62,27 +62,6 @@ _CAPTION = (
         "is public; of a secret table, publish no such figures."
     ),
 )
-_PER_COLUMN: Sequence[tuple[str, str, Mapping[str, str]]] = (
-    (
-        "Fair: group gaps of that prediction (0 is none)",
-        "parity_gap",
-        {
-            "demographic_parity": "demographic parity",
-            "equalized_odds": "equalized odds",
-        },
-    ),
-    (_PROBED, "probe", {"auroc": ""}),
-    (
-        _CLUSTERED,
-        "cluster_information",
-        {"mutual_information": "", "null_mean": "by chance alone"},
-    ),
-    (
-        "Real people: what clusters of these rows tell of the test rows, nats",
-        "real_people_information",
-        {"mutual_information": "", "null_mean": "by chance alone"},
-    ),
-)
 
 
 class Commands(TyperGroup):
@@ -241,6 +220,8 @@ def show_demo(demo: Demo) -> None:
 
 def show_evaluation(report: Mapping[str, Any]) -> None:
     """The figures of ``evaluate.report``, the release beside real rows."""
+    from fairveil.evaluate import shown  # noqa: PLC0415  (loads models)
+
     rows = report["rows"]
     say(
         f"CONFIDENTIAL. {report['warning']}",
@@ -249,8 +230,12 @@ def show_evaluation(report: Mapping[str, Any]) -> None:
         f"ones; {rows['real_test']:,} further real rows to be judged on.",
         "",
     )
-    _show_sections(("real\nrows", "the\nrelease"), _evaluation_sections(report))
-    say("", _TEST_ROWS, "The test rows judge fairly only if the fit did not see them.")
+    for heads, sections in shown.tables(report):
+        _show_sections(heads, sections)
+        say("")
+    say(_TEST_ROWS, "The test rows judge fairly only if the fit did not see them.")
+    if report["probe"]["synthetic"]:
+        say(*shown.CAPTION)
 
 
 def duration(seconds: float) -> str:
@@ -280,41 +265,6 @@ def _demo_sections(demo: Demo) -> list[Section]:
         told.append(("  by chance alone", [f"{c.null_mean:.4f}" for c in found]))
     title = f"Useful: learn from these rows, predict {demo.table.target} of test rows"
     return [(title, useful), (_ALIKE, alike), (_PROBED, guessed), (_CLUSTERED, told)]
-
-
-def _evaluation_sections(report: Mapping[str, Any]) -> list[Section]:
-    distance, useful = report["distance"], report["utility"]
-    alike = [
-        (ways, [_figure(distance[source][ways]["mean"]) for source in _SOURCES])
-        for ways in distance["real"]
-    ]
-    sections: list[Section] = [(_ALIKE, alike)]
-    if useful:
-        names = {"auroc": "AUROC (higher is better)", "accuracy": "accuracy"}
-        lines = [
-            (text, [_figure(useful[source][key]) for source in _SOURCES])
-            for key, text in names.items()
-        ]
-        sections.append((f"Useful: predict {report['target']} of test rows", lines))
-    for title, block, names in _PER_COLUMN:
-        if any(report[block].values()):  # no sensitive column, no lines
-            sections.append((title, _per_column(report[block], names)))
-    return sections
-
-
-_SOURCES = ("real", "synthetic")
-
-
-def _per_column(block: Mapping[str, Any], names: Mapping[str, str]) -> list[Line]:
-    lines: list[Line] = []
-    for pair in zip(*(block[source] for source in _SOURCES), strict=True):
-        if "" not in names.values():
-            lines.append((pair[0]["column"], []))
-        for key, text in names.items():
-            places = 4 if "null_mean" in names else 3
-            label = f"  {text}" if text else pair[0]["column"]
-            lines.append((label, [_figure(found[key], places) for found in pair]))
-    return lines
 
 
 def _show_sections(heads: Sequence[str], sections: Sequence[Section]) -> None:
@@ -365,7 +315,3 @@ def _between(interval: Any) -> str:
         f"{value:.3f}".removeprefix("0") for value in (interval.low, interval.high)
     )
     return f"{low}-{high}"
-
-
-def _figure(value: float | None, places: int = 3) -> str:
-    return _UNKNOWN if value is None else f"{value:.{places}f}"

@@ -148,6 +148,19 @@ def test_one_group_with_enough_data_has_no_gap():
     assert np.isnan(one.at_half.by_chance)
 
 
+@pytest.mark.parametrize("target", ["y", "x"])
+def test_no_group_with_enough_data_is_no_error(target):
+    test = _table(90, 1).assign(s=np.repeat(["a", "b", "c", "d"], 25)[:90])
+    (one,) = outcome_fairness(
+        _table(300, 0), test, target=target, sensitive=["s"], legitimate=["r"]
+    ).with_sensitive.columns
+    given = one.conditional if target == "x" else one.at_half.conditional
+    assert given.difference == NOT_ENOUGH
+    gap = one.mean_gap if target == "x" else one.score_gap
+    assert gap == NOT_ENOUGH
+    assert {group.observed for group in one.groups.values()} == {NOT_ENOUGH}
+
+
 def test_rates_on_few_rows_of_an_outcome_are_no_rates():
     test = _table(800, 1)
     low = np.flatnonzero((test["s"] == "f") & (test["y"] == "yes"))

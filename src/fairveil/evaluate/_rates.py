@@ -60,7 +60,8 @@ class Weights:
             self.drawn[start : start + _BLOCK].astype(np.float64) @ columns
             for start in range(0, len(self.drawn), _BLOCK)
         ]
-        return np.vstack(blocks).reshape(-1, len(values), size).transpose(1, 0, 2)
+        sums = np.vstack(blocks).reshape(len(self.drawn), len(values), size)
+        return sums.transpose(1, 0, 2)
 
     def auroc(self, truth: npt.NDArray[np.bool_], score: Floats, rows: Ints) -> Floats:
         """(1 + resamples,) areas under the curve on some rows."""
@@ -112,8 +113,8 @@ def span(rates: Floats) -> Floats:
 
 def least_over_most(rates: Floats) -> Floats:
     """The least rate over the largest; NaN where the largest is 0."""
-    low = np.where(np.isnan(rates), np.inf, rates).min(axis=-1)
-    high = np.where(np.isnan(rates), -np.inf, rates).max(axis=-1)
+    low = np.where(np.isnan(rates), np.inf, rates).min(axis=-1, initial=np.inf)
+    high = np.where(np.isnan(rates), -np.inf, rates).max(axis=-1, initial=-np.inf)
     return ratio(low, high)
 
 
