@@ -49,6 +49,13 @@ LEVELS = {
     "_wishes": 6,
     "_spending": 6,
     "synthesizer": 6,
+    "frontier": 6,
+    "_frontier_candidate": 6,
+    "_frontier_measure": 6,
+    "_frontier_plot": 6,
+    "_frontier_result": 6,
+    "_frontier_search": 6,
+    "_frontier_settings": 6,
     "demo": 6,
     "report": 6,
     "": 6,  # the package's own __init__: names that load late
@@ -62,6 +69,7 @@ LEVELS = {
     "_console": 7,
     "_cli_ledger": 7,
     "_cli_audit": 8,
+    "_cli_frontier": 8,
     "_cli_bench": 8,
     "__main__": 8,
 }

@@ -16,7 +16,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from fairveil import __version__, _cli_audit, _cli_privacy, _cli_use, _console
+from fairveil import (
+    __version__,
+    _cli_audit,
+    _cli_frontier,
+    _cli_privacy,
+    _cli_use,
+    _console,
+)
 from fairveil._cli_bench import bench_app
 from fairveil._cli_ledger import ledger_app
 from fairveil._cli_use import Sensitive, column_names
@@ -304,6 +311,7 @@ def _ledger_of(table: Path, named: Path | None) -> Path | None:
 
 
 _cli_use.register(app)
+_cli_frontier.register(app)
 _cli_privacy.register(app)
 _cli_audit.register(app)
 app.add_typer(ledger_app, name="ledger")

@@ -1,0 +1,218 @@
+"""A frontier as a picture: loss against unfairness, one panel for each promise.
+
+Public: figures of synthetic rows. The same frontier gives the same bytes, under one
+version of matplotlib. Colours are those of Okabe and Ito; shapes tell epsilons apart,
+too. The line joins what no other release of the same fit beats.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fairveil._frontier_candidate import Candidate, Fit, undominated
+from fairveil.errors import ConfigError, problem
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from fairveil._frontier_result import Frontier
+
+_DARK, _PALE = "#222222", "#888888"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_SHAPES = "osD^vPX"
+_STYLE = {
+    "svg.hashsalt": "fairveil",  # else every drawing has names of its own
+    "svg.fonttype": "path",  # a reader's fonts move no label
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _PALE,
+    "xtick.color": _DARK,
+    "ytick.color": _DARK,
+}
+_TITLES = {
+    "hidden": "Hidden from an auditor of the release",
+    "parity": "Alike for groups in what is predicted",
+}
+_UNFAIR = {
+    "hidden": "worst |AUROC - .5| of an auditor (left is fairer)",
+    "parity": "worst parity difference (left is fairer)",
+}
+_BASELINES = {None: ("X", "no debiasing"), "redraw": ("P", "redraw (trivial baseline)")}
+_NEAR = 0.03  # of a panel, between two labels
+
+
+def svg(found: Frontier) -> bytes:
+    """A frontier as the content of an SVG file."""
+    import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow)
+
+    settings: Any = {**mpl.rcParamsDefault, **_STYLE}
+    settings.pop("backend", None)  # a running program keeps its own
+    with mpl.rc_context(settings):
+        kept = io.BytesIO()
+        about = {"Date": None, "Creator": "fairveil frontier"}
+        figure(found).savefig(kept, format="svg", metadata=about)
+    return kept.getvalue()
+
+
+def check(path: str | Path) -> None:
+    """Raise unless a plot of this name can be drawn on this machine.
+
+    Raises:
+        ConfigError: matplotlib is not installed, or another suffix.
+    """
+    if Path(path).suffix.lower() != ".svg":
+        raise ConfigError(
+            problem("a plot is an SVG file", got=str(path), try_="a name in .svg")
+        )
+    if find_spec("matplotlib") is None:
+        raise ConfigError(
+            problem(
+                "plots need the package matplotlib, which is not installed",
+                try_="pip install 'fairveil[frontier]'",
+            )
+        )
+
+
+def figure(found: Frontier) -> Figure:
+    """The panels, and one legend under them."""
+    from matplotlib.backends.backend_agg import (  # noqa: PLC0415  (an extra)
+        FigureCanvasAgg,
+    )
+    from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
+
+    promises = list(dict.fromkeys(c.settings.promise for c in found.candidates))
+    size = (4.4 * len(promises), 3.9)
+    made = Figure(figsize=size, layout="constrained", facecolor="white")
+    FigureCanvasAgg(made)
+    panels = made.subplots(1, len(promises), squeeze=False)
+    for axes, promise in zip(panels.flat, promises, strict=True):
+        _panel(axes, found, promise)
+    handles: dict[str, Any] = {}
+    for axes in panels.flat:
+        lines, texts = axes.get_legend_handles_labels()
+        handles |= dict(zip(texts, lines, strict=True))
+    ends = {text for _, text in _BASELINES.values()}
+    texts = sorted(handles, key=lambda text: text in ends)  # in order, fits first
+    made.legend(
+        [handles[text] for text in texts],
+        texts,
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+    )
+    return made
+
+
+def _panel(axes: Axes, found: Frontier, promise: str) -> None:
+    own = [c for c in found.candidates if c.settings.promise == promise]
+    modes = {c.settings.mode for c in own}
+    labels: list[tuple[Candidate, str]] = []
+    for place, fit in enumerate(sorted(found.fits, key=lambda f: (f.epsilon, f.name))):
+        colour = _COLOURS[place % len(_COLOURS)]
+        shape = _SHAPES[place % len(_SHAPES)]
+        here = [c for c in own if c.fit.name == fit.name]
+        front = _front(here)
+        _points(axes, here, front, colour, shape)
+        axes.plot([], [], f"{shape}-", color=colour, ms=5, label=_name(fit, found))
+        _ends(
+            axes,
+            [b for b in found.baselines if b.fit.name == fit.name],
+            promise,
+            colour,
+        )
+        labels += [(c, _label(c, several=len(modes) > 1)) for c in front]
+    axes.set_title(_TITLES[promise])
+    axes.set_xlabel(_UNFAIR[promise])
+    axes.set_ylabel("loss of utility (down is better)")
+    axes.margins(0.1)
+    axes.set_xlim(left=0.0)
+    axes.grid(color="#E5E5E5", lw=0.6)
+    axes.set_axisbelow(True)
+    _write(axes, labels)
+
+
+def _front(here: Sequence[Candidate]) -> list[Candidate]:
+    """What no other release of the fit beats, from the fairest on."""
+    if not here:
+        return []
+    marks = undominated(np.array([(c.loss, c.unfairness) for c in here]))
+    kept = [c for c, mark in zip(here, marks, strict=True) if mark]
+    return sorted(kept, key=lambda c: (c.unfairness, c.loss))
+
+
+def _points(
+    axes: Axes,
+    here: Sequence[Candidate],
+    front: Sequence[Candidate],
+    colour: str,
+    shape: str,
+) -> None:
+    """Filled and joined where nothing of the same fit beats them; else hollow."""
+    beaten = [c for c in here if all(c is not kept for kept in front)]
+    axes.plot(*_places(beaten), shape, color=colour, mfc="white", ms=4.5, alpha=0.75)
+    axes.plot(*_places(front), "-", color=colour, lw=1.4)
+    axes.plot(*_places(front), shape, color=colour, ms=5.5)
+
+
+def _ends(
+    axes: Axes, baselines: Sequence[Candidate], promise: str, colour: str
+) -> None:
+    for each in baselines:
+        if promise == "parity" and each.settings.mode == "redraw":
+            continue  # it does not make this promise
+        shape, text = _BASELINES[each.settings.mode]
+        parity = promise == "parity"
+        across = each.measured.parity if parity else each.measured.hidden
+        axes.plot([across], [each.loss], shape, color=colour, mec="white", ms=9)
+        axes.plot([], [], shape, color=_PALE, ms=7, ls="none", label=text)
+
+
+def _places(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
+    return [c.unfairness for c in candidates], [c.loss for c in candidates]
+
+
+def _name(fit: Fit, found: Frontier) -> str:
+    shown = f"epsilon {fit.epsilon:g}"
+    same = sum(other.epsilon == fit.epsilon for other in found.fits) > 1
+    text = f"{shown} ({fit.name})" if same else shown
+    return text if fit.private else f"{text}: NOT PRIVATE"
+
+
+def _label(candidate: Candidate, *, several: bool) -> str:
+    strength = f"{candidate.settings.strength:.2g}"
+    return f"{candidate.settings.mode} {strength}" if several else strength
+
+
+def _write(axes: Axes, labels: Sequence[tuple[Candidate, str]]) -> None:
+    """Write strengths beside their points, but none upon another."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    taken: list[tuple[float, float]] = []
+    for candidate, text in labels:
+        place = (
+            (candidate.unfairness - left) / (right - left),
+            (candidate.loss - low) / (high - low),
+        )
+        if any(
+            abs(place[0] - x) < 2 * _NEAR and abs(place[1] - y) < _NEAR
+            for x, y in taken
+        ):
+            continue
+        taken.append(place)
+        axes.annotate(
+            text,
+            (candidate.unfairness, candidate.loss),
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=7,
+            color=_DARK,
+        )
