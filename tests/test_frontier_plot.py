@@ -82,6 +82,13 @@ def test_the_line_joins_what_nothing_of_the_same_fit_beats():
     assert joined == [[[0.0, 0.2], [0.1, 0.1], [0.3, 0.0]]]
 
 
+def test_small_losses_are_not_stretched_over_the_panel():
+    (axes,) = plots.figure(of(candidate(0.0, 0.1), candidate(0.001, 0.0))).axes
+    low, high = axes.get_ylim()
+    assert high - low >= 0.05
+    assert axes.get_xlim()[0] == 0.0
+
+
 def test_the_legend_names_epsilons_once_by_colour_and_shape():
     made = plots.figure(both())
     (legend,) = made.legends
@@ -91,9 +98,10 @@ def test_the_legend_names_epsilons_once_by_colour_and_shape():
         "epsilon 3",
         "no debiasing",
         "redraw (trivial baseline)",
+        "numbers at points: strength",
     ]
-    looks = {(h.get_marker(), h.get_color()) for h in legend.legend_handles}
-    assert len(looks) == len(texts)
+    looks = {(h.get_marker(), h.get_color()) for h in legend.legend_handles[:4]}
+    assert len(looks) == 4
 
 
 def test_fits_of_one_epsilon_and_those_that_are_not_private_are_told_apart():
@@ -101,7 +109,8 @@ def test_fits_of_one_epsilon_and_those_that_are_not_private_are_told_apart():
     bare = fit(math.inf, name="z", private=False)
     made = plots.figure(of(*(candidate(0, 0, of=f) for f in (one, other, bare))))
     texts = [text.get_text() for text in made.legends[0].get_texts()]
-    assert texts == ["epsilon 1 (x)", "epsilon 1 (y)", "epsilon inf: NOT PRIVATE"]
+    named = ["epsilon 1 (x)", "epsilon 1 (y)", "epsilon inf: NOT PRIVATE"]
+    assert texts == [*named, "numbers at points: strength"]
 
 
 def test_no_words_overlap():

@@ -48,6 +48,8 @@ _UNFAIR = {
     "parity": "worst parity difference (left is fairer)",
 }
 _BASELINES = {None: ("X", "no debiasing"), "redraw": ("P", "redraw (trivial baseline)")}
+_NUMBERS = "numbers at points: strength"
+_LEAST_SPAN = 0.05  # of the losses shown, so that chance does not look steep
 _NEAR = 0.03  # of a panel, between two labels
 
 
@@ -101,7 +103,7 @@ def figure(found: Frontier) -> Figure:
     for axes in panels.flat:
         lines, texts = axes.get_legend_handles_labels()
         handles |= dict(zip(texts, lines, strict=True))
-    ends = {text for _, text in _BASELINES.values()}
+    ends = {_NUMBERS, *(text for _, text in _BASELINES.values())}
     texts = sorted(handles, key=lambda text: text in ends)  # in order, fits first
     made.legend(
         [handles[text] for text in texts],
@@ -136,6 +138,9 @@ def _panel(axes: Axes, found: Frontier, promise: str) -> None:
     axes.set_ylabel("loss of utility (down is better)")
     axes.margins(0.1)
     axes.set_xlim(left=0.0)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, low + _LEAST_SPAN))
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(color="#E5E5E5", lw=0.6)
     axes.set_axisbelow(True)
     _write(axes, labels)
@@ -175,6 +180,7 @@ def _ends(
         across = each.measured.parity if parity else each.measured.hidden
         axes.plot([across], [each.loss], shape, color=colour, mec="white", ms=9)
         axes.plot([], [], shape, color=_PALE, ms=7, ls="none", label=text)
+    axes.plot([], [], ls="none", label=_NUMBERS)
 
 
 def _places(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:

@@ -45,7 +45,8 @@ _UNFAIR = {
     ),
     "parity": (
         "'unfair' of outcome is the worst gap between groups in the share that a model "
-        "of the release says yes to, on rows of fairness=None; 0 is none."
+        "of the release says yes to, on rows of fairness=None; 0 is none. Rare "
+        "groups make it noisy: it is then a little above what more rows would show."
     ),
 }
 

@@ -91,7 +91,8 @@ def frontier(  # noqa: PLR0913  (the public settings, all by keyword)
         blind: of ``outcome``, one value or several; None: the default of ``refine``.
         search: ``grid``, ``sobol`` or ``nsga2`` (needs pymoo).
         trials: settings tried of each fit, at most; None: the grid, or 16.
-        rows: synthetic rows of each sample; more make the figures steadier.
+        rows: synthetic rows of each sample; rare groups and small differences need
+            many.
         sensitive: None keeps the columns named before.
         generator: ``wgan``, or ``decoder`` as an ablation.
         names: of the fits, for tables and plots.
