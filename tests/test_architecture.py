@@ -42,11 +42,13 @@ LEVELS = {
     "post": 5,
     "artifact": 6,  # writes what post made
     "_artifact_checks": 6,
+    "_artifact_parts": 6,
     "_artifact_zip": 2,  # a container, which knows nothing of models
     "evaluate": 5,
     "chain": 6,
     "_rounds": 6,
     "_wishes": 6,
+    "_promise": 6,
     "_spending": 6,
     "synthesizer": 6,
     "frontier": 6,
@@ -69,6 +71,7 @@ LEVELS = {
     "_console": 7,
     "_cli_ledger": 7,
     "_cli_audit": 8,
+    "_cli_refine": 8,
     "_cli_frontier": 8,
     "_cli_bench": 8,
     "__main__": 8,

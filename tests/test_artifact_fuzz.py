@@ -503,11 +503,9 @@ def mark(f):
 
 MARKS = {
     "a private statement on copied facts": mark,
-    "another mode": say("mode", "redraw"),
-    "no mode": say("mode", None),
-    "other columns": say("sensitive", ["city"]),
-    "more columns": say("sensitive", ["sex", "city"]),
-    "another strength": say("strength", 0.5),
+    "another promise": say("promise", "all is fair"),
+    "a mode": say("mode", "redraw"),
+    "a cost": say("costs_privacy", True),
     "no fairness": lambda f: f["statement"].update(fairness={}),
     "declared by others": lambda f: f["schema"].update(declared_by="nobody"),
     "too many columns": lambda f: f["schema"]["columns"].extend([{}] * 5000),

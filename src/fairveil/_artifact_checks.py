@@ -21,10 +21,12 @@ from fairveil.codec import Inside
 from fairveil.errors import ArtifactError, problem
 from fairveil.marginals import Clique, Marginal, Sizes
 from fairveil.nn.mixture import Mixture
-from fairveil.post.finish import Wish
+from fairveil.post.apart import Redraw
 from fairveil.post.generator import Generator
-from fairveil.post.sample import Redraw, Sampler
-from fairveil.privacy.statement import Statement
+from fairveil.post.outcome import Outcome
+from fairveil.post.sample import Sampler
+from fairveil.post.wish import Wish
+from fairveil.privacy.statement import FAIRNESS, Statement
 from fairveil.schema import Column, Schema
 
 # No honest number comes near it (bounds of a schema end at 2^53), and products of two,
@@ -174,48 +176,55 @@ def sweeps(count: Any) -> int:
 
 
 def redraw(parts: Redraw, sizes: Sizes) -> None:
-    """Cells of codes that the columns have, with probabilities of sum 1."""
-    _shares(parts.probs)
+    """Codes that the columns have, with probabilities of sum 1 in each cell."""
+    require(len(parts.cells) > 0, "redrawn cells are none")
+    for line in parts.probs:
+        _shares(line)
     limits = np.array([sizes[column] for column in parts.columns])
     known = (parts.cells >= 0) & (parts.cells < limits)
     require(known.all(), "redrawn cells have unknown codes")
     _check.in_range(0.0, 1.0, strength=parts.strength)
 
 
+def outcome(parts: Outcome) -> None:
+    """Shares of groups that lie between 0 and 1."""
+    known = (parts.shares >= 0) & (parts.shares <= 1)
+    require(known.all(), "shares of groups are none")
+
+
 def wish(wanted: Wish, schema: Schema) -> None:
-    """A mode and a generator that exist, for columns of the schema."""
-    _check.one_of(config.FAIRNESS_MODES, fairness=wanted.fairness)
-    _check.one_of(config.GENERATORS, generator=wanted.generator)
-    _check.in_range(0.0, 1.0, strength=wanted.strength)
-    _check.names(sensitive=wanted.sensitive)
-    _check.distinct(sensitive=wanted.sensitive)
-    require(set(wanted.sensitive) <= set(schema.names), "wish names an unknown column")
+    """Settings that go together, for columns of the schema."""
+    shares = wanted.shares
+    require(isinstance(shares, (str, dict)), "shares are of another kind")
+    wanted.check()
+    wanted.check_columns(schema.names)
 
 
 def granted(wanted: Wish, sampler: Sampler) -> None:
     """The sampler is what was wished for: its generator, its guarded columns."""
-    own = tuple(sorted(sampler.codec.index(name) for name in wanted.sensitive))
+    own = _positions(wanted.sensitive, sampler)
     model, again = sampler.model, sampler.redraw
     trained = isinstance(model, Generator)
     require(trained == (wanted.generator == "wgan"), "generator is not the wish's")
     if isinstance(model, Generator):
-        guarded = own if wanted.fairness == "independence" else ()
+        held = _positions((*wanted.sensitive, *wanted.legitimate), sampler)
+        guarded = held if wanted.fairness == "independence" else ()
         require(model.anchored == guarded, "anchored columns are not the wish's")
     redrawn = own if wanted.fairness == "redraw" else ()
     require((again.columns if again else ()) == redrawn, "redraw is not the wish's")
     require(again is None or again.strength == wanted.strength, "strengths differ")
+    told = wanted.fairness == "outcome"
+    require((sampler.outcome is not None) == told, "outcome is not the wish's")
 
 
-def agreed(statement: Statement, schema: Schema, wanted: Wish) -> None:
-    """The statement speaks of this model: its schema's facts, its fairness."""
+def _positions(names: Sequence[str], sampler: Sampler) -> Clique:
+    return tuple(sorted(sampler.codec.index(name) for name in names))
+
+
+def agreed(statement: Statement, schema: Schema) -> None:
+    """The statement speaks of this model: its schema's facts."""
     copied = bool(schema.copied_from_data())
     require(not (statement.private and copied), "facts were copied from the data")
-    own = {
-        "mode": wanted.fairness,
-        "sensitive": list(wanted.sensitive),
-        "strength": wanted.strength,
-    }
-    said = {name: statement.fairness.get(name) for name in own}
-    require(said == own, "fairness statement is not the wish's")
+    require(statement.fairness == FAIRNESS, "fairness statement is not the usual one")
     declared = statement.provenance.get("declared_by")
     require(declared == schema.declared_by, "facts were declared by others")

@@ -189,8 +189,8 @@ def say(*lines: str) -> None:
             console.print(piece, markup=False, soft_wrap=True)
 
 
-def show_statement(statement: Statement) -> None:
-    """The privacy statement: the promise, what each stage spent, what it rests on."""
+def show_statement(statement: Statement, promise: Mapping[str, Any]) -> None:
+    """The privacy statement, and the release's promise of fairness."""
     head, stages, *_ = str(statement).split("\n\n")
     facts = statement.provenance
     say(
@@ -203,7 +203,7 @@ def show_statement(statement: Statement) -> None:
         f"Facts: {facts.get('facts', _UNKNOWN)}; declared by "
         f"{facts.get('declared_by') or 'nobody'}.",
         *([statement.ledger_text] if statement.ledger else []),
-        f"Fair: {statement.fairness.get('promise', _UNKNOWN)}",
+        f"Fair: {promise.get('promise', _UNKNOWN)}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a user may ask of a fit: checks before any row is read, and the promises made.
+"""What a user may ask of a fit: checks before any row is read.
 
 Public facts only: settings, column names and the schema.
 """
@@ -18,10 +18,9 @@ from fairveil.errors import (
     ConfigError,
     SchemaError,
     TableError,
-    UnsupportedError,
     problem,
 )
-from fairveil.post.finish import Wish
+from fairveil.post.wish import Wish
 from fairveil.schema import Column, Schema
 from fairveil.tables.frames import check_columns
 
@@ -32,19 +31,6 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("lower", "upper", "decimals", "special"),
     "categorical": ("categories", "other"),
     "boolean": (),
-}
-_NO_PROMISE = "No sensitive column was named: the release makes no promise of fairness."
-_PROMISES: Mapping[str | None, str] = {
-    None: "Fairness is switched off: the release keeps the dependence on {columns}.",
-    "redraw": (
-        "The released {columns} were redrawn apart from the rest of each row: they say "
-        "nothing of it. Their proxies among the other columns are untouched."
-    ),
-    "independence": (
-        "The released {columns} are trained to carry no information on the rest of the "
-        "row; small tables and rare groups may keep some, so measure it ('redraw' is "
-        "exact). Other columns of real people still do."
-    ),
 }
 
 
@@ -58,6 +44,8 @@ class Wishes(Protocol):
     target: str | None
     strength: float
     legitimate: Any
+    blind: float
+    shares: Any
     schema: Schema | None
     discover: bool | None
     discovery_share: float
@@ -72,11 +60,10 @@ class Wishes(Protocol):
 
 
 def check_wishes(wishes: Wishes) -> None:
-    """Raise for every setting that is impossible or not there yet.
+    """Raise for every setting that is impossible.
 
     Raises:
-        ConfigError: impossible.
-        UnsupportedError: promised for a later version.
+        ConfigError: so it is.
     """
     _check.positive(epsilon=wishes.epsilon)
     _check.in_range(0.0, 1.0, delta=wishes.delta)
@@ -84,8 +71,6 @@ def check_wishes(wishes: Wishes) -> None:
         raise ConfigError(
             problem("delta must lie between 0 and 1", got=wishes.delta, try_="1e-5")
         )
-    _check.names(sensitive=wishes.sensitive)
-    _check.distinct(sensitive=wishes.sensitive)
     if wishes.schema is not None and not isinstance(wishes.schema, Schema):
         raise ConfigError(
             problem(
@@ -98,7 +83,6 @@ def check_wishes(wishes: Wishes) -> None:
     _check.one_of((True, False), public_dtypes=wishes.public_dtypes)
     _check.in_range(0.0, 0.5, discovery_share=wishes.discovery_share)
     _check.positive(discovery_share=wishes.discovery_share)
-    _check.in_range(0.0, 1.0, strength=wishes.strength)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
     named = isinstance(wishes.unit, str) and wishes.unit and wishes.unit.isprintable()
     if wishes.unit is not None and not named:
@@ -110,9 +94,7 @@ def check_wishes(wishes: Wishes) -> None:
                 try_="another name",
             )
         )
-    _refuse_later(wishes)
-    _check.one_of(config.FAIRNESS_MODES, fairness=wishes.fairness)
-    _check.one_of(config.GENERATORS, generator=wishes.generator)
+    wish_of(wishes)
     if not isinstance(wishes.preset, config.Fit):
         _check.one_of(config.PRESETS, preset=wishes.preset)
     for name in ("random_state", "insecure_noise_seed"):
@@ -121,20 +103,32 @@ def check_wishes(wishes: Wishes) -> None:
             _check.whole(0, **{name: value})
 
 
-def _refuse_later(wishes: Wishes) -> None:
-    later = {
-        "fairness='outcome'": wishes.fairness == "outcome",
-        "target": wishes.target is not None,
-        "legitimate": bool(wishes.legitimate),
-    }
-    for name, wanted in later.items():
-        if wanted:
-            raise UnsupportedError(
-                problem(
-                    f"{name} is not supported by this version",
-                    try_="leaving it out",
-                )
-            )
+def wish_of(wishes: Wishes) -> Wish:
+    """What the release should be; without a sensitive column there is no promise.
+
+    Raises:
+        ConfigError: settings that are impossible or do not go together.
+    """
+    _check.names(sensitive=wishes.sensitive, legitimate=wishes.legitimate)
+    apart = wishes.fairness in ("independence", "redraw")
+    shares = wishes.shares
+    if isinstance(shares, Mapping):
+        shares = {
+            name: dict(wanted) if isinstance(wanted, Mapping) else wanted
+            for name, wanted in shares.items()
+        }
+    wish = Wish(
+        fairness=None if apart and not wishes.sensitive else wishes.fairness,
+        sensitive=tuple(wishes.sensitive),
+        strength=wishes.strength,
+        generator=wishes.generator,
+        target=wishes.target,
+        legitimate=tuple(wishes.legitimate),
+        blind=wishes.blind,
+        shares=shares,
+    )
+    wish.check()
+    return wish
 
 
 def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
@@ -146,7 +140,7 @@ def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
 
     Raises:
         SchemaError: facts are missing or copied, and nothing may be measured; or a
-            sensitive column is not among the columns.
+            column that the promise of fairness names is not among the columns.
         TableError: where gaps are filled, the table lacks a column that was named.
     """
     private = not math.isinf(wishes.epsilon)
@@ -155,15 +149,7 @@ def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
         raise SchemaError(
             problem("the unit column is not synthesised", try_="schema.drop([unit])")
         )
-    for name in wishes.sensitive:
-        if name not in facts.names:
-            raise SchemaError(
-                problem(
-                    "the schema has no such column",
-                    got=name,
-                    try_="one of " + ", ".join(facts.names),
-                )
-            )
+    wish_of(wishes).check_columns(facts.names)
     return facts
 
 
@@ -252,16 +238,3 @@ def _marks(column: Column) -> dict[str, str]:
     """Provenance of each fact that says something about a column of this kind."""
     held = [f for f in _FACTS[column.kind] if getattr(column, f) not in (None, ())]
     return {fact: column.provenance.get(fact, "public") for fact in (*_ALWAYS, *held)}
-
-
-def fairness_promise(wish: Wish) -> dict[str, Any]:
-    """The fairness promise in words and settings, for the statement."""
-    columns = ", ".join(wish.sensitive)
-    text = _PROMISES[wish.fairness].format(columns=columns) if columns else _NO_PROMISE
-    return {
-        "promise": text,
-        "mode": wish.fairness,
-        "sensitive": list(wish.sensitive),
-        "strength": wish.strength,
-        "costs_privacy": False,
-    }

@@ -10,7 +10,6 @@ none.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from fairveil import (
     _artifact_checks as checks,
+    _artifact_parts as parts,
     _artifact_zip as container,
     _files,
     config,
@@ -32,16 +32,18 @@ from fairveil.nn.blocks import Blocks
 from fairveil.nn.mixture import Mixture
 from fairveil.nn.vae import VaeShape
 from fairveil.nn.wgan import GanShape
+from fairveil.post.bundle import Bundle
 from fairveil.post.calibrate import LogLinear
-from fairveil.post.finish import Bundle, Wish, wanted_of
+from fairveil.post.finish import wanted_of
 from fairveil.post.generator import Generator
-from fairveil.post.sample import Redraw, Sampler
+from fairveil.post.sample import Sampler
 from fairveil.post.teacher import Teacher
+from fairveil.post.wish import Wish
 from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
 FORMAT = "fairveil-model"
-VERSION = 4
+VERSION = 5
 _VERSIONS = 1000  # a greater number is none
 
 _DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)
@@ -127,7 +129,7 @@ def _check_complete(
 
 def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
     bundle, sampler = contents.bundle, contents.sampler
-    tensors.update(_flatten("teacher", bundle.teacher.layers))
+    tensors.update(parts.flattened("teacher", bundle.teacher.layers))
     for name in ("weights", "means", "covariances"):
         tensors[f"mixture/{name}"] = getattr(bundle.teacher.mixture, name)
     for i, marginal in enumerate(bundle.marginals):
@@ -150,7 +152,8 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
         "cliques": [list(q) for q in sampler.weights.cliques],
         "sweeps": sampler.sweeps,
         "generator": _describe_generator(sampler.model, tensors),
-        "redraw": _describe_redraw(sampler.redraw, tensors),
+        "redraw": parts.describe_redraw(sampler.redraw, tensors),
+        "outcome": parts.describe_outcome(sampler.outcome, tensors),
     }
 
 
@@ -164,15 +167,8 @@ def _describe_generator(
 ) -> dict[str, Any] | None:
     if isinstance(model, Teacher):
         return None
-    tensors.update(_flatten("generator", model.layers))
+    tensors.update(parts.flattened("generator", model.layers))
     return {"noise": model.shape.noise, "anchored": list(model.anchored)}
-
-
-def _describe_redraw(redraw: Redraw | None, tensors: Tensors) -> dict[str, Any] | None:
-    if redraw is None:
-        return None
-    tensors["redraw/cells"], tensors["redraw/probs"] = redraw.cells, redraw.probs
-    return {"columns": list(redraw.columns), "strength": redraw.strength}
 
 
 def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
@@ -191,16 +187,18 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
         checks.sweeps(facts["sweeps"]),
         wanted_of(bundle, wish),
         settings.calibration.choices,
-        _redraw(facts["redraw"], codec.sizes, tensors),
+        parts.redraw(facts["redraw"], bundle, wish, tensors),
+        parts.outcome(facts["outcome"], bundle, wish, tensors),
     )
     checks.granted(wish, sampler)
     statement = Statement.from_dict(facts["statement"])
-    checks.agreed(statement, codec.schema, wish)
+    checks.agreed(statement, codec.schema)
     return Contents(bundle, sampler, wish, settings, statement)
 
 
 def _wish(raw: Mapping[str, Any], schema: Schema) -> Wish:
-    wish = Wish(**{**raw, "sensitive": tuple(raw["sensitive"])})
+    lists = {name: tuple(raw[name]) for name in ("sensitive", "legitimate")}
+    wish = Wish(**{**raw, **lists})
     checks.wish(wish, schema)
     return wish
 
@@ -269,8 +267,10 @@ def _teacher(codec: Codec, settings: config.Fit, tensors: Tensors) -> Teacher:
     checks.mixture(mixture)
     wide, hidden = shape.blocks.width, shape.hidden
     enc, dec = (wide, *hidden, 2 * latent), (latent, *hidden[::-1], wide)
-    layers = _layers("teacher", "enc", enc, tensors)
-    return Teacher(layers | _layers("teacher", "dec", dec, tensors), shape, mixture)
+    layers = parts.layers("teacher", "enc", enc, tensors)
+    return Teacher(
+        layers | parts.layers("teacher", "dec", dec, tensors), shape, mixture
+    )
 
 
 def _generator(
@@ -293,22 +293,8 @@ def _generator(
     )
     wider = (h + shape.extra for h in shape.hidden)
     sizes = (shape.guide, *wider, shape.blocks.width)
-    layers = _layers("generator", "gen", sizes, tensors)
+    layers = parts.layers("generator", "gen", sizes, tensors)
     return Generator(layers, shape, teacher, anchored)
-
-
-def _redraw(
-    facts: Mapping[str, Any] | None, sizes: Sizes, tensors: Tensors
-) -> Redraw | None:
-    if facts is None:
-        return None
-    columns = checks.positions(facts["columns"], len(sizes))
-    count = cells(sizes, columns)
-    table = checks.sized(tensors["redraw/cells"], (count, len(columns)), int)
-    probs = checks.sized(tensors["redraw/probs"], (count,))
-    redraw = Redraw(columns, table, probs, facts["strength"])
-    checks.redraw(redraw, sizes)
-    return redraw
 
 
 def _marginals(
@@ -337,23 +323,3 @@ def _tables(
         checks.sized(tensors[f"{root}/{i}"], (cells(sizes, columns),))
         for i, columns in enumerate(cliques)
     )
-
-
-def _layers(
-    root: str, prefix: str, sizes: tuple[int, ...], tensors: Tensors
-) -> dict[str, dict[str, np.ndarray]]:
-    return {
-        f"{prefix}{i}": {
-            "w": checks.sized(tensors[f"{root}/{prefix}{i}/w"], (n_in, n_out)),
-            "b": checks.sized(tensors[f"{root}/{prefix}{i}/b"], (n_out,)),
-        }
-        for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes))
-    }
-
-
-def _flatten(root: str, layers: Mapping[str, Mapping[str, Any]]) -> Tensors:
-    return {
-        f"{root}/{name}/{part}": np.asarray(array)
-        for name, layer in layers.items()
-        for part, array in layer.items()
-    }

@@ -21,12 +21,23 @@ from fairveil import (
     _cli_audit,
     _cli_frontier,
     _cli_privacy,
+    _cli_refine,
     _cli_use,
     _console,
 )
 from fairveil._cli_bench import bench_app
 from fairveil._cli_ledger import ledger_app
+from fairveil._cli_refine import (
+    Blind,
+    Legitimate,
+    Mode,
+    Shares,
+    Strength,
+    Target,
+    shares_of,
+)
 from fairveil._cli_use import Sensitive, column_names
+from fairveil.config import BLIND
 from fairveil.errors import ConfigError, problem
 
 # seconds of each stage of a fit of 20,000 rows, for the time left
@@ -105,7 +116,7 @@ def demo(
     written = demonstration.write(result, out)
     _console.show_demo(result)
     _console.say("")
-    _console.show_statement(result.statement)
+    _console.show_statement(result.statement, result.model.promise_)
     _console.say(
         "",
         f"Done in {_console.duration(time.monotonic() - began)}. Written:",
@@ -198,11 +209,8 @@ def fit(
         float, typer.Option(help="Privacy budget; inf switches privacy off.")
     ] = 1.0,
     delta: Annotated[float, typer.Option(help="Budget's second part.")] = 1e-5,
-    fairness: Annotated[
-        Literal["independence", "redraw", "none"],
-        typer.Option(metavar="MODE", help="independence, redraw or none."),
-    ] = "independence",
-    strength: Annotated[float, typer.Option(help="Of that promise, 0 to 1.")] = 1.0,
+    fairness: Mode = "independence",
+    strength: Strength = 1.0,
     unit: Annotated[
         str | None, typer.Option(help="Column that names the person of each row.")
     ] = None,
@@ -220,12 +228,10 @@ def fit(
     random_state: Annotated[
         int | None, typer.Option(help="Seed of post-processing; noise has no seed.")
     ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="For a later version; refused now.")
-    ] = None,
-    legitimate: Annotated[
-        list[str] | None, typer.Option(help="For a later version; refused now.")
-    ] = None,
+    target: Target = None,
+    legitimate: Legitimate = None,
+    blind: Blind = BLIND,
+    shares: Shares = None,
     ledger: Annotated[
         Path | None,
         typer.Option(
@@ -264,6 +270,8 @@ def fit(
         target=target,
         strength=strength,
         legitimate=column_names(legitimate),
+        blind=blind,
+        shares=shares_of(shares),
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
         ledger=book,
@@ -284,7 +292,7 @@ def fit(
     model.save(output)
     if statement is not None:
         model.statement_.save(statement)
-    _console.show_statement(model.statement_)
+    _console.show_statement(model.statement_, model.promise_)
     if model.advice_ is not None:
         _console.say("", f"Note: {model.advice_}.")
     _console.say(
@@ -311,6 +319,7 @@ def _ledger_of(table: Path, named: Path | None) -> Path | None:
 
 
 _cli_use.register(app)
+_cli_refine.register(app)
 _cli_frontier.register(app)
 _cli_privacy.register(app)
 _cli_audit.register(app)

@@ -225,6 +225,11 @@ class Codec:
         facts = tuple(c.column for c in self.columns)
         return Schema(columns=facts, declared_by=self.declared_by)
 
+    @property
+    def numeric(self) -> dict[int, int]:
+        """Number of bins by position, of the columns that have bins."""
+        return {j: c.regular for j, c in enumerate(self.columns) if c.bins is not None}
+
     def index(self, name: str) -> int:
         """Position of a column."""
         return self.names.index(name)

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, fields
 from fairveil import _check
 from fairveil.errors import ConfigError, problem
 
-FAIRNESS_MODES = (None, "redraw", "independence")
+FAIRNESS_MODES = (None, "redraw", "independence", "outcome")
+SHARES = ("kept", "equal")
+BLIND = 0.25  # part of the proxy gaps: docs/fairness.md shows what each costs
 GENERATORS = ("wgan", "decoder")
 PRESETS = (None, "paper")
 SUBSAMPLING_DELTA = 0.01  # part of delta kept for steps on sampled rows
@@ -126,8 +128,8 @@ class VaeTraining:
         l2_clip_norm: bound on the norm of each row's gradient.
         learning_rate: of Adam, decayed to a tenth by a cosine.
         averaging: decay of the weight average.
-        kl: weight of the divergence to N(0, I).
-        cluster: weight of the squared distance to the nearest released centroid.
+        kl, cluster: weights of the divergence to N(0, I), and of the squared distance
+            to the nearest released centroid.
         refreshes: DP centroid refreshes, evenly spaced from the middle on.
         refresh_share: part of the stage's rho for the refreshes.
     """
@@ -198,8 +200,8 @@ class Measuring:
         grid_noise: noise of all cells of a public grid together, as a part of all rows
             and counted without cancelling, from which on the grid is made coarser.
         least_cells: cells of the coarsest one.
-        cell_exponent: power of the number of cells with which a marginal's price grows.
-        price_span: prices lie within this factor of the middle one.
+        cell_exponent, price_span: power of the number of cells with which a marginal's
+            price grows; prices lie within this factor of the middle one.
         triple_cells: three-way marginals up to this many cells are candidates.
         most_triples: three-way candidates at most; of more, a random part is taken.
         pair_cells: two-way marginals up to this many cells are candidates.
@@ -263,8 +265,7 @@ class GanTraining:
         fairness: weight of the fairness critic in it, at strength 1.
         temperature: of the Gumbel-softmax.
         averaging: decay of the generator's weight average.
-        noise: dimensions of fresh noise.
-        extra: hidden units beyond the decoder's, in each layer.
+        noise, extra: dimensions of fresh noise; hidden units beyond the decoder's.
         critic: widths of the critic's hidden layers.
         fair_critic: widths of the fairness critic's hidden layers.
     """

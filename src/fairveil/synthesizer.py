@@ -9,28 +9,32 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
 from fairveil import _check, artifact, config
+from fairveil._promise import fairness_promise
 from fairveil._shield import guarded
 from fairveil._sizing import advice
 from fairveil._spending import opened
 from fairveil._wishes import (
     check_wishes,
     discovers,
-    fairness_promise,
     provenance,
     public_facts,
+    wish_of,
 )
 from fairveil.chain import measure_table
 from fairveil.errors import NotFittedError, problem
-from fairveil.post.finish import Bundle, Wish, finish
+from fairveil.post.bundle import Bundle
+from fairveil.post.finish import finish
+from fairveil.post.merge import merged
+from fairveil.post.wish import Wish
 from fairveil.privacy.noise import NoiseSource
-from fairveil.privacy.statement import Statement
+from fairveil.privacy.statement import FAIRNESS, Statement
 from fairveil.schema import Schema
 from fairveil.seeds import Seeds
 from fairveil.tables.frames import check_columns, open_frame, to_frame
@@ -49,9 +53,16 @@ class FairVeil:
         epsilon, delta: privacy budget of one ``fit``; ``epsilon=float("inf")`` is the
             only way to switch privacy off, and is stamped on everything.
         sensitive: columns that the release must not betray; empty means none.
-        fairness: None, ``"redraw"`` (the trivial baseline) or ``"independence"``.
-        target, legitimate: for promises of later versions; refused if used.
+        fairness: None, ``"redraw"`` (the trivial baseline), ``"independence"``, or
+            ``"outcome"``: the target says nothing of the sensitive columns.
+        target: the column that ``"outcome"`` is about; for no other mode.
         strength: of the fairness promise, 0 to 1.
+        legitimate: columns through which dependence on the sensitive ones is allowed.
+        blind: for ``"outcome"``: part of the gap of models that do not see the
+            sensitive columns that is taken out beyond what the promise to those that do
+            takes; 0 to 1, dear in accuracy towards 1.
+        shares: of the sensitive groups in the release: ``"kept"``, ``"equal"``, or
+            ``{"sex": {"Female": 0.5}}``; for ``"redraw"`` and ``"independence"``.
         schema: public facts of the columns; None: they are found under the budget.
         discover: whether to measure what the schema leaves open, columns with facts
             copied from the data included; None: exactly where there is no schema;
@@ -71,7 +82,9 @@ class FairVeil:
         insecure_noise_seed: makes a debugging fit that is stamped NOT PRIVATE.
 
     Attributes:
-        statement_: what was promised and spent.
+        statement_: the privacy that was promised and spent; of the fit, so the same
+            for all its releases.
+        promise_: the fairness that this release promises.
         schema_: public facts of the columns.
         feature_names_in_, n_features_in_: columns seen by ``fit``.
     """
@@ -86,6 +99,8 @@ class FairVeil:
         target: str | None = None,
         strength: float = 1.0,
         legitimate: Sequence[str] = (),
+        blind: float = config.BLIND,
+        shares: str | Mapping[str, Mapping[str, float]] = "kept",
         schema: Schema | None = None,
         discover: bool | None = None,
         discovery_share: float = 0.1,
@@ -105,6 +120,8 @@ class FairVeil:
         self.target = target
         self.strength = strength
         self.legitimate = legitimate
+        self.blind = blind
+        self.shares = shares
         self.schema = schema
         self.discover = discover
         self.discovery_share = discovery_share
@@ -157,12 +174,7 @@ class FairVeil:
         if discovering:
             split = settings.split.with_discovery(self.discovery_share)
             settings = dataclasses.replace(settings, split=split)
-        wish = Wish(
-            fairness=self.fairness if self.sensitive else None,
-            sensitive=tuple(self.sensitive),
-            strength=float(self.strength),
-            generator=self.generator,
-        )
+        wish = wish_of(self)
         seeded = self.insecure_noise_seed
         noise = NoiseSource.secure() if seeded is None else NoiseSource.insecure(seeded)
         with opened(
@@ -195,17 +207,23 @@ class FairVeil:
             unit=self.unit or "row",
             max_rows_per_unit=self.max_rows_per_unit if self.unit else 1,
             provenance=provenance(bundle.codec.schema),
-            fairness=fairness_promise(wish),
+            fairness=FAIRNESS,
             ledger=budget.totals(),
         )
         return self._finish(bundle, wish, settings, statement, progress)
 
-    def refine(
+    def refine(  # noqa: PLR0913  (the settings of a release, all by keyword)
         self,
         *,
         fairness: str | None = "independence",
         sensitive: Sequence[str] | None = None,
         strength: float = 1.0,
+        target: str | None = None,
+        legitimate: Sequence[str] = (),
+        blind: float = config.BLIND,
+        shares: str | Mapping[str, Mapping[str, float]] = "kept",
+        clusters: int | None = None,
+        gan: config.GanTraining | None = None,
         generator: str = "wgan",
         random_state: int | None = None,
         progress: Progress = _quiet,
@@ -213,39 +231,44 @@ class FairVeil:
         """Another release of the same fit, at no privacy cost (post-processing).
 
         Args:
-            fairness, strength, generator, random_state: as in the constructor.
+            fairness, strength, target, legitimate, blind, shares, generator,
+                random_state: as in the constructor.
             sensitive: None keeps the columns named before.
+            clusters: so many clusters, by merging released ones; None keeps them.
+            gan: constants of the generator's training; None keeps them.
             progress: as in ``fit``.
 
         Returns:
-            A new fitted model; what was spent is the same.
+            A new fitted model; its privacy statement is the very same.
+
+        Raises:
+            ConfigError, SchemaError: as ``fit``.
+            NotFittedError: before ``fit``.
         """
         contents = self._fitted()
-        own = self.sensitive if sensitive is None else sensitive
-        other = type(self)(
-            **{
-                **self.get_params(),
-                "fairness": fairness,
-                "sensitive": own,
-                "strength": strength,
-                "generator": generator,
-                "random_state": random_state,
-            }
-        )
+        wanted = {
+            "fairness": fairness,
+            "sensitive": self.sensitive if sensitive is None else sensitive,
+            "strength": strength,
+            "target": target,
+            "legitimate": legitimate,
+            "blind": blind,
+            "shares": shares,
+            "generator": generator,
+            "random_state": random_state,
+        }
+        other = type(self)(**{**self.get_params(), **wanted})
         check_wishes(other)
-        wish = Wish(
-            fairness=fairness if own else None,
-            sensitive=tuple(own),
-            strength=float(strength),
-            generator=generator,
-        )
-        for name in own:
-            contents.bundle.codec.schema[name]  # raises for an unknown column
-        statement = dataclasses.replace(
-            contents.statement, fairness=fairness_promise(wish)
-        )
+        wish, bundle, settings = wish_of(other), contents.bundle, contents.settings
+        wish.check_columns(bundle.codec.names)
+        if clusters is not None:
+            mixture = merged(bundle.teacher.mixture, clusters)
+            teacher = dataclasses.replace(bundle.teacher, mixture=mixture)
+            bundle = dataclasses.replace(bundle, teacher=teacher)
+        if gan is not None:
+            settings = dataclasses.replace(settings, gan=gan)
         return other._finish(  # noqa: SLF001  (its own class)
-            contents.bundle, wish, contents.settings, statement, progress
+            bundle, wish, settings, contents.statement, progress
         )
 
     def sample(self, n: int, random_state: int | None = None) -> pd.DataFrame:
@@ -295,6 +318,10 @@ class FairVeil:
             sensitive=wish.sensitive,
             fairness=wish.fairness,
             strength=wish.strength,
+            target=wish.target,
+            legitimate=wish.legitimate,
+            blind=wish.blind,
+            shares=wish.shares,
             generator=wish.generator,
             schema=contents.bundle.codec.schema,
         )
@@ -317,6 +344,7 @@ class FairVeil:
     def _hold(self, contents: artifact.Contents) -> Self:
         self._contents = contents
         self.statement_ = contents.statement
+        self.promise_ = fairness_promise(contents.wish)
         self.schema_ = contents.bundle.codec.schema
         self.feature_names_in_ = list(self.schema_.names)
         self.n_features_in_ = len(self.feature_names_in_)

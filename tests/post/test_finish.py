@@ -39,34 +39,6 @@ def finished(bundle, settings, **wish):
     )
 
 
-@pytest.mark.statistical
-@pytest.mark.parametrize("own", [(0,), (0, 2)])
-def test_sensitive_columns_are_set_apart(own):
-    out = fin._set_apart(ROWS, own, 1.0, np.random.default_rng(0))
-    for column in range(3):
-        assert sorted(out[:, column]) == sorted(ROWS[:, column])
-    np.testing.assert_array_equal(out[:, 1], ROWS[:, 1])
-    table = histogram(out, (2, 2, 2), (0, 1)).reshape(2, 2)
-    assert stats.chi2_contingency(table).pvalue > 1e-4
-    if len(own) == 2:  # they move together
-        np.testing.assert_array_equal(out[:, 0], out[:, 2])
-
-
-def test_strength_moves_a_share_of_the_rows():
-    still = fin._set_apart(ROWS, (0,), 0.0, np.random.default_rng(0))
-    np.testing.assert_array_equal(still, ROWS)
-    half = fin._set_apart(ROWS, (0,), 0.5, np.random.default_rng(0))
-    assert (half[:, 0] != ROWS[:, 0]).mean() == pytest.approx(0.25, abs=0.03)
-
-
-def test_redraw_has_the_pools_joint():
-    pool = Pool(np.array([[0, 1], [1, 0], [1, 1], [1, 1]], np.int32), (2, 2))
-    redraw = fin._redraw(pool, (0, 1), 0.5)
-    assert redraw.cells.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert redraw.probs.tolist() == [0, 0.25, 0.25, 0.5]
-    assert redraw.strength == 0.5
-
-
 @pytest.fixture(scope="module")
 def decoder_release(tiny_bundle, tiny_settings):
     return finished(tiny_bundle, tiny_settings)
@@ -82,7 +54,7 @@ def test_redraw_mode_leaves_the_model_alone(
 ):
     made = finished(tiny_bundle, tiny_settings, fairness="redraw", sensitive=("sex",))
     assert made.redraw.columns == (tiny_bundle.codec.index("sex"),)
-    assert made.redraw.probs.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(made.redraw.probs.sum(axis=1), 1.0)
     for a, b in zip(made.weights.thetas, decoder_release.weights.thetas, strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -67,13 +67,20 @@ def targets():
     return [marginal(0), marginal(1), marginal(2), marginal(0, 1), marginal(1, 2)]
 
 
-def game(sensitive=(), strength=1.0, **changes):
+def game(sensitive=(), strength=1.0, given=None, **changes):
     training = dataclasses.replace(TRAINING, **changes)
     shape = fg.wgan.GanShape(
         blocks=BLOCKS, latent=2, clusters=2, noise=2, hidden=(4,), extra=6, critic=(8,)
     )
     return fg._Game(
-        teacher(), shape, training, targets(), sensitive=sensitive, strength=strength
+        teacher(),
+        shape,
+        training,
+        targets(),
+        taught_rows(),
+        sensitive=sensitive,
+        given=given,
+        strength=strength,
     )
 
 

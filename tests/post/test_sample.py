@@ -12,9 +12,11 @@ from scipy.special import softmax
 from fairveil.codec import Codec
 from fairveil.marginals import histogram
 from fairveil.post import sample
+from fairveil.post.apart import Redraw
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import BATCH, RowSource
-from fairveil.post.sample import Redraw, Sampler
+from fairveil.post.groups import system
+from fairveil.post.sample import Sampler
 from fairveil.post.targets import Target
 from fairveil.schema import Column, Schema
 from fairveil.seeds import Seeds
@@ -183,7 +185,15 @@ def test_two_batches_differ():
 
 # --- redraw ------------------------------------------------------------------------
 
-REDRAW = Redraw((0,), np.array([[0], [1]], np.int32), np.array([0.25, 0.75]), 1.0)
+
+def redraw_of(columns, cells, probs):
+    """Drawn alike in every row: there are no legitimate columns."""
+    anywhere = system(np.zeros((9, 3), np.int32), (2, 3, 3), (), {}, least=0.01)
+    lines = np.tile(probs, (anywhere.count, 1))
+    return Redraw(columns, np.array(cells, np.int32), lines, 1.0, anywhere)
+
+
+REDRAW = redraw_of((0,), [[0], [1]], [0.25, 0.75])
 
 
 @pytest.mark.statistical
@@ -209,8 +219,7 @@ def test_redraw_of_a_share_of_the_rows():
 
 @pytest.mark.statistical
 def test_redraw_keeps_the_joint_of_the_sensitive_columns():
-    cells = np.array([[0, 0], [1, 2]], np.int32)  # never 0 with 2
-    both = Redraw((0, 2), cells, np.array([0.5, 0.5]), 1.0)
+    both = redraw_of((0, 2), [[0, 0], [1, 2]], [0.5, 0.5])  # never 0 with 2
     codes = np.ones((5000, 3), np.int32)
     out = both.apply(codes, np.random.default_rng(2))
     np.testing.assert_array_equal(out[:, 2], 2 * out[:, 0])

@@ -47,7 +47,9 @@ from fairveil.audit.transcript import (
     log_chances,
     shift,
 )
-from fairveil.post.finish import Bundle, Wish, finish
+from fairveil.post.bundle import Bundle
+from fairveil.post.finish import finish
+from fairveil.post.wish import Wish
 from fairveil.privacy.gdp import exponential_rho
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource

@@ -12,6 +12,7 @@ ids that no gradient passes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -92,20 +93,36 @@ def critic_loss(
     return -jnp.concatenate(picked, axis=1).sum(1).mean()
 
 
-def generator_loss(
-    layers: Layers, shape: FairShape, rows: Array, soft: Array, labels: Array
-) -> Array:
-    """What the critic still knows: divergence of its prediction from the group shares.
+def log_shares(shape: FairShape, labels: Array) -> list[Array]:
+    """Logarithms of each head's class shares in a batch, each (1, classes)."""
+    return [
+        jnp.log(jax.nn.one_hot(labels[:, i], size).mean(0, keepdims=True) + 1e-4)
+        for i, size in enumerate(shape.heads)
+    ]
 
-    It is zero exactly where the critic's answer is the same for every row, and its
+
+def generator_loss(
+    layers: Layers,
+    shape: FairShape,
+    rows: Array,
+    soft: Array,
+    usual: Sequence[Array],
+) -> Array:
+    """What the critic still knows: divergence of its prediction from the usual shares.
+
+    It is zero exactly where the critic's answer is the usual one for every row, and its
     gradient reaches the generator through ``rows`` and ``soft``.
 
+    Args:
+        layers, shape, rows, soft: as in ``predict``.
+        usual: log-shares of each head's classes, (n or 1, classes): in all rows, or in
+            the cell of legitimate columns that the row is in.
+
     Returns:
-        Mean over rows of KL(prediction || shares in the batch), summed over heads.
+        Mean over rows of KL(prediction || usual shares), summed over heads.
     """
     total = jnp.zeros(())
-    for i, head in enumerate(predict(layers, shape, rows, soft)):
-        shares = jax.nn.one_hot(labels[:, i], head.shape[1]).mean(0)
-        gap = head - jnp.log(jax.lax.stop_gradient(shares) + 1e-4)
+    for head, known in zip(predict(layers, shape, rows, soft), usual, strict=True):
+        gap = head - jax.lax.stop_gradient(known)
         total = total + jnp.sum(jnp.exp(head) * gap, axis=1).mean()
     return total

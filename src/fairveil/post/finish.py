@@ -7,98 +7,53 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
 
-from fairveil._types import Codes
-from fairveil.codec import Codec
+from fairveil._types import Codes, Floats
 from fairveil.config import Fit
-from fairveil.marginals import Clique, Marginal, Sizes, cells
+from fairveil.marginals import Clique, Sizes, cells
+from fairveil.post import outcome
+from fairveil.post.bundle import Bundle
 from fairveil.post.calibrate import Pool
 from fairveil.post.fit_gan import fit_gan
 from fairveil.post.generator import Generator, RowSource
-from fairveil.post.sample import Redraw, Sampler
-from fairveil.post.targets import Target, independent_targets, targets_of
+from fairveil.post.outcome import Outcome
+from fairveil.post.roles import positions, redrawing, roles_of
+from fairveil.post.sample import Sampler
+from fairveil.post.targets import Target, independent_targets
 from fairveil.post.teacher import Teacher
+from fairveil.post.wish import Wish
 from fairveil.seeds import Seeds
 
 _MOST_TRIPLES = 400  # of the counts that a release is balanced by
 _PAIR_CELLS, _TRIPLE_CELLS = 100_000, 20_000  # larger marginals would fill the memory
+_TAUGHT_ROWS = 40_000  # of a release, that ``outcome`` learns from
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """Everything that the private stage released.
-
-    Attributes:
-        codec: columns with their measured bins.
-        teacher: VAE and mixture.
-        marginals: all noisy marginals, one-ways first.
-        rows: rows (n, columns) of the model that was fitted to the marginals.
-        n_hat: noisy number of rows.
-    """
-
-    codec: Codec
-    teacher: Teacher
-    marginals: tuple[Marginal, ...]
-    rows: Codes
-    n_hat: int
-
-    @property
-    def joint_measured(self) -> bool:
-        """Whether any marginal of several columns was measured."""
-        return any(len(m.columns) > 1 for m in self.marginals)
-
-    @property
-    def targets(self) -> list[Target]:
-        """The marginals as probabilities."""
-        return targets_of(self.marginals, self.n_hat)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the release should be.
-
-    Attributes:
-        fairness: None, ``redraw`` or ``independence``.
-        sensitive: names of the sensitive columns.
-        strength: 0 to 1.
-        generator: ``wgan`` or ``decoder``.
-    """
-
-    fairness: str | None
-    sensitive: tuple[str, ...]
-    strength: float
-    generator: str
 
 
 def finish(
     bundle: Bundle, wish: Wish, *, settings: Fit, seeds: Seeds, progress: Progress
 ) -> Sampler:
     """Train the generator and the fairness critic, and fit the weights of its rows."""
-    own = positions(bundle, wish)
+    own = positions(bundle, wish.sensitive)
     guarded = own if wish.fairness == "independence" else ()
-    sizes, rng = bundle.codec.sizes, seeds.generator("real side")
-    real, targets = _believed(bundle, seeds), bundle.targets
-    believed, wanted = Pool(real, sizes), wanted_of(bundle, wish)
+    sizes, targets = bundle.codec.sizes, bundle.targets
+    real = _believed(bundle, seeds)
+    wanted = wanted_of(bundle, wish)
     stddev = settings.calibration.unmeasured_stddev
     pairs = [Target(t.columns, t.probs, stddev) for t in wanted if _is_pair(t)]
-    redraw = None
-    if guarded:
-        real = _set_apart(real, guarded, wish.strength, rng)
-        targets = independent_targets(
-            targets,
-            sizes=sizes,
-            sensitive=guarded,
-            strength=wish.strength,
-            joint=believed.probs,
-        )
-    elif own and wish.fairness == "redraw":
-        redraw = _redraw(believed, own, wish.strength)
+    redraw, given = None, None
+    if own and wish.fairness in ("redraw", "independence"):
+        redraw = redrawing(bundle, wish, real)
+    if guarded and redraw is not None:
+        targets = _set_apart(targets, bundle, wish, real)
+        real = redraw.apply(real, seeds.generator("real side"))
+        given, redraw = redraw, None
     model: Generator | Teacher = bundle.teacher
     if wish.generator == "wgan":
         model = fit_gan(
@@ -107,6 +62,7 @@ def finish(
             [*(t for t in targets if len(t.columns) == 1), *pairs],
             sensitive=guarded,
             strength=wish.strength,
+            given=given.given if given is not None else None,
             training=settings.gan,
             key=jax.random.key(seeds.number("gan")),
             progress=lambda done, total: progress("generator", done, total),
@@ -114,7 +70,7 @@ def finish(
     source = RowSource(model, seeds.number("calibration pool"), sizes)
     rng = seeds.generator("calibration")
     pool = calibrated(source, sizes, targets, pairs, settings=settings, rng=rng)
-    return Sampler(
+    sampler = Sampler(
         bundle.codec,
         model,
         pool.model(),
@@ -123,11 +79,21 @@ def finish(
         settings.calibration.choices,
         redraw,
     )
+    if wish.fairness != "outcome":
+        return sampler
+    return replace(sampler, outcome=_outcome(bundle, wish, sampler, seeds))
 
 
-def positions(bundle: Bundle, wish: Wish) -> Clique:
-    """The sensitive columns, rising."""
-    return tuple(sorted(bundle.codec.index(name) for name in wish.sensitive))
+def _outcome(bundle: Bundle, wish: Wish, sampler: Sampler, seeds: Seeds) -> Outcome:
+    """How the target of this release has to be drawn."""
+    return outcome.fitted(
+        sampler.codes(_TAUGHT_ROWS, Seeds(seeds.number("outcome rows"))),
+        bundle.codec.sizes,
+        roles_of(bundle, wish),
+        strength=wish.strength,
+        blind=wish.blind,
+        seed=seeds.number("outcome"),
+    )
 
 
 def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
@@ -148,13 +114,7 @@ def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     pool = Pool(bundle.rows, sizes)
     wanted = [Target(q, pool.probs(q), 0.0) for q in cliques]
     if wish.fairness == "independence" and bundle.joint_measured:
-        wanted = independent_targets(
-            wanted,
-            sizes=sizes,
-            sensitive=positions(bundle, wish),
-            strength=wish.strength,
-            joint=pool.probs,
-        )
+        wanted = _set_apart(wanted, bundle, wish, bundle.rows)
     return tuple(wanted)
 
 
@@ -235,19 +195,20 @@ def _farthest(
 
 
 def _set_apart(
-    real: Codes, own: Clique, strength: float, rng: np.random.Generator
-) -> Codes:
-    """Rows whose sensitive columns, for a share of rows, come from other rows."""
-    out = real.copy()
-    moved = np.flatnonzero(rng.random(len(real)) < strength)
-    positions = np.array(own)
-    out[moved[:, None], positions] = real[rng.permutation(moved)[:, None], positions]
-    return out
+    targets: Sequence[Target], bundle: Bundle, wish: Wish, believed: Codes
+) -> list[Target]:
+    """Marginals on the way to a release whose sensitive columns stand apart."""
+    sizes = bundle.codec.sizes
+    law: Callable[[Clique], Floats] | None = None
+    if wish.legitimate or wish.shares != "kept":
+        drawn = redrawing(bundle, wish, believed)
+        law = partial(drawn.law, believed, sizes)
 
-
-def _redraw(pool: Pool, own: Clique, strength: float) -> Redraw:
-    """Joint shares of the sensitive columns, as the believed rows have them."""
-    probs = pool.probs(own)
-    shape = tuple(pool.sizes[c] for c in own)
-    joint = np.stack(np.unravel_index(np.arange(len(probs)), shape), axis=1)
-    return Redraw(own, joint.astype(np.int32), probs / probs.sum(), strength)
+    return independent_targets(
+        targets,
+        sizes=sizes,
+        sensitive=positions(bundle, wish.sensitive),
+        strength=wish.strength,
+        joint=Pool(believed, sizes).probs,
+        law=law,
+    )

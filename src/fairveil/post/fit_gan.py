@@ -27,6 +27,7 @@ from fairveil.nn.blocks import Blocks
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import soft_assign
 from fairveil.post.generator import Generator, draw_guide
+from fairveil.post.groups import System, shares
 from fairveil.post.targets import Target
 from fairveil.post.teacher import Teacher
 
@@ -43,13 +44,14 @@ class _State(NamedTuple):
     average: Params
 
 
-def fit_gan(
+def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
     teacher: Teacher,
     real: Codes,
     targets: Sequence[Target],
     *,
     sensitive: tuple[int, ...],
     strength: float,
+    given: System | None = None,
     training: GanTraining,
     key: Array,
     progress: Progress = lambda _done, _all: None,
@@ -64,6 +66,8 @@ def fit_gan(
         sensitive: positions of the sensitive columns that the fairness critic guards;
             empty switches the critic off and leaves no column anchored.
         strength: of the fairness critic, 0 to 1.
+        given: cells of the legitimate columns, which are anchored too: the critic's
+            answer may depend on the cell.
         training: constants.
         key: randomness.
         progress: called with (steps done, steps).
@@ -79,7 +83,14 @@ def fit_gan(
     )
     init_key, run_key = jax.random.split(key)
     game = _Game(
-        teacher, shape, training, targets, sensitive=sensitive, strength=strength
+        teacher,
+        shape,
+        training,
+        targets,
+        real,
+        sensitive=sensitive,
+        given=given,
+        strength=strength,
     )
     state, held = jax.jit(game.start)(init_key), jnp.asarray(real)
     run = jax.jit(lambda s, k: jax.lax.scan(lambda a, b: game.step(a, held, b), s, k))
@@ -90,7 +101,7 @@ def fit_gan(
         state, _ = run(state, keys)
         done += burst
         progress(done, training.steps)
-    return Generator(state.average, shape, teacher, sensitive)
+    return Generator(state.average, shape, teacher, game.model.anchored)
 
 
 class _Game:
@@ -102,20 +113,26 @@ class _Game:
         shape: wgan.GanShape,
         training: GanTraining,
         targets: Sequence[Target],
+        real: Codes,
         *,
         sensitive: tuple[int, ...],
+        given: System | None,
         strength: float,
     ) -> None:
         self.teacher, self.shape, self.training = teacher, shape, training
-        self.model = Generator(None, shape, teacher, sensitive)
+        self.sensitive, self.given = sensitive, given
+        legitimate = () if given is None else given.columns
+        anchored = tuple(sorted((*sensitive, *legitimate)))
+        self.model = Generator(None, shape, teacher, anchored)
         self.strength = strength * training.fairness if sensitive else 0.0
-        self.positions = jnp.array(sensitive, dtype=jnp.int32)
+        self.positions = jnp.array(anchored, dtype=jnp.int32)
         self.fair_shape = fair.FairShape(
             blocks=shape.blocks,
             sensitive=sensitive,
             clusters=shape.clusters,
             hidden=training.fair_critic,
         )
+        self.usual = _usual(self.fair_shape, given, real) if self.strength else []
         tables = _wide_targets(targets, shape.blocks)
         self.wanted, self.weight, self.radius = tables
         self.shares = jnp.maximum(self.wanted.diagonal(), 0.0)
@@ -148,7 +165,7 @@ class _Game:
     def _critic_step(self, state: _State, real: Array, key: Array) -> _State:
         pick, fake_key, line = jax.random.split(key, 3)
         n = self.training.batch
-        fake, s = self._fake(state.generator, fake_key, n)
+        fake, s, _usual = self._fake(state.generator, fake_key, n)
         fake = jax.lax.stop_gradient(fake)
         picked = real[jax.random.randint(pick, (n,), 0, real.shape[0])]
         rows = self.shape.blocks.one_hot(picked)
@@ -182,33 +199,45 @@ class _Game:
 
     def _generator_loss(self, layers: Params, state: _State, key: Array) -> Array:
         game_key, table_key = jax.random.split(key)
-        fake, s = self._fake(layers, game_key, self.training.batch)
+        fake, _s, usual = self._fake(layers, game_key, self.training.batch)
         soft = self._soft(fake)
         side = jnp.concatenate([fake, soft], axis=1)
         loss = -self.training.wasserstein * wgan.criticise(state.critic, side).mean()
         loss += self.training.marginal * self._marginal_distance(layers, table_key)
         if self.strength:
             loss += self.strength * fair.generator_loss(
-                state.fair, self.fair_shape, fake, soft, s
+                state.fair, self.fair_shape, fake, soft, usual
             )
         return loss
 
-    def _fake(self, layers: Params, key: Array, n: int) -> tuple[Array, Array]:
-        """Relaxed rows (n, width), and the guides' sensitive classes (n, heads)."""
+    def _fake(
+        self, layers: Params, key: Array, n: int
+    ) -> tuple[Array, Array, list[Array]]:
+        """Relaxed rows (n, width), and what the fairness critic is held to.
+
+        Returns:
+            The rows, the guides' sensitive classes (n, heads), and for each head the
+            log-shares (n, classes) of the cell that each guide is in.
+        """
         guide_key, relax_key = jax.random.split(key)
         latents, guide = draw_guide(self.teacher, self.shape, guide_key, n)
         log_probs = self.model.log_probs(layers, latents, guide)
         rows = self.shape.blocks.relax(relax_key, log_probs, self.training.temperature)
         if not self.strength:
-            return rows, jnp.zeros((n, 0), jnp.int32)
+            return rows, jnp.zeros((n, 0), jnp.int32), []
         own = self.shape.blocks.codes(rows, self.model.anchored)
         codes = jnp.zeros((n, len(self.shape.blocks.sizes)), jnp.int32)
-        return rows, self.fair_shape.labels(codes.at[:, self.positions].set(own))
+        codes = codes.at[:, self.positions].set(own)
+        labels = self.fair_shape.labels(codes)
+        if self.given is None or not self.given.columns:
+            return rows, labels, fair.log_shares(self.fair_shape, labels)
+        cell = _cells(self.given, codes)
+        return rows, labels, [jnp.asarray(table)[cell] for table in self.usual]
 
     def _soft(self, rows: Array) -> Array:
         """Soft cluster assignment of (relaxed) rows through the released encoder."""
-        if self.model.anchored:  # clusters must not be told apart by s itself
-            mask = jnp.asarray(self.shape.blocks.mask(self.model.anchored))
+        if self.sensitive:  # clusters must not be told apart by s itself
+            mask = jnp.asarray(self.shape.blocks.mask(self.sensitive))
             rows = rows * (1 - mask) + mask * self.shares
         mean, _log_var = vae.encode(self.teacher.layers, self.teacher.shape, rows)
         return soft_assign(self.teacher.mixture, mean)
@@ -221,6 +250,27 @@ class _Game:
         table = table - jnp.diag(table.diagonal()) + jnp.diag(probs.mean(0))
         gap = jnp.abs(table - self.wanted)
         return jnp.sum(self.weight * jnp.maximum(gap - self.radius, 0.0))
+
+
+def _usual(
+    shape: fair.FairShape, given: System | None, real: Codes
+) -> list[np.ndarray]:
+    """Log-shares of each head's classes in each cell of ``real``, (cells, classes)."""
+    if given is None:
+        return []
+    labels, cell = np.asarray(shape.labels(jnp.asarray(real))), given.of(real)
+    return [
+        np.log(shares(labels[:, i].astype(np.int64), size, cell, given.count) + 1e-4)
+        for i, size in enumerate(shape.heads)
+    ]
+
+
+def _cells(given: System, codes: Array) -> Array:
+    """``System.of`` where codes are traced."""
+    flat = jnp.zeros(codes.shape[0], jnp.int32)
+    for column, part in zip(given.columns, given.parts, strict=True):
+        flat = flat * (int(part.max()) + 1) + jnp.asarray(part)[codes[:, column]]
+    return jnp.asarray(given.group)[flat]
 
 
 def _wide_targets(

@@ -14,42 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from fairveil._types import Codes, Floats
+from fairveil._types import Codes
 from fairveil.codec import Codec
+from fairveil.post.apart import Redraw
 from fairveil.post.balance import Balance
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import Generator, RowSource
+from fairveil.post.outcome import Outcome
 from fairveil.post.targets import Target
 from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
 
 _BEFORE = 256  # rows chosen and left: the first ones are not yet chosen by their law
-
-
-@dataclass(frozen=True)
-class Redraw:
-    """The trivial baseline: sensitive columns drawn apart from the rest of the row.
-
-    Attributes:
-        columns: positions of the sensitive columns.
-        cells: their joint codes, shape ``(cells, columns)``.
-        probs: probability of each cell, sum 1.
-        strength: share of rows that are redrawn.
-    """
-
-    columns: tuple[int, ...]
-    cells: Codes
-    probs: Floats
-    strength: float
-
-    def apply(self, codes: Codes, rng: np.random.Generator) -> Codes:
-        """Rows with their sensitive columns redrawn."""
-        picks = rng.choice(len(self.cells), len(codes), p=self.probs)
-        chosen = rng.random(len(codes)) < self.strength
-        out = codes.copy()
-        at = np.flatnonzero(chosen)[:, None]
-        out[at, np.array(self.columns)] = self.cells[picks[chosen]]
-        return out
 
 
 @dataclass(frozen=True)
@@ -64,7 +40,8 @@ class Sampler:
         sweeps: Gibbs sweeps of each row.
         wanted: marginals that the table is to have.
         choices: rows of which one is taken to that end; 1 takes them as they come.
-        redraw: the baseline, where the mode asks for it.
+        redraw: draws the sensitive columns apart, in the mode ``redraw``.
+        outcome: draws the target anew, in the mode ``outcome``.
     """
 
     codec: Codec
@@ -74,6 +51,7 @@ class Sampler:
     wanted: tuple[Target, ...]
     choices: int
     redraw: Redraw | None = None
+    outcome: Outcome | None = None
 
     def codes(self, n: int, seeds: Seeds) -> Codes:
         """N fresh rows as codes (n, columns)."""
@@ -93,7 +71,10 @@ class Sampler:
             parts.append(balance.choose(rows, self.choices))
             found += len(parts[-1])
         rows = np.concatenate(parts)[before:]
-        return rows if self.redraw is None else self.redraw.apply(rows, rng)
+        for step, name in ((self.redraw, "redraw"), (self.outcome, "outcome")):
+            if step is not None:
+                rows = step.apply(rows, seeds.generator(name))
+        return rows
 
     def values(self, n: int, seeds: Seeds) -> dict[str, list[Any]]:
         """N fresh rows as values by column name; None where missing."""

@@ -2,7 +2,9 @@
 
 Sees released marginals only. In ``independence`` the aim is P(S) P(X): a marginal that
 mixes sensitive and other columns is replaced by the product of its two parts, and every
-pair of a sensitive and another column gets the product of their one-ways.
+pair of a sensitive and another column gets the product of their one-ways. Where there
+are legitimate columns, or shares to be set, what the marginals have to be comes from
+the believed rows instead (``post.apart``).
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def independent_targets(
     *,
     strength: float,
     joint: Callable[[Clique], Floats],
+    law: Callable[[Clique], Floats] | None = None,
 ) -> list[Target]:
     """Targets on the way from the joint as measured to P(S) P(X).
 
@@ -54,10 +57,16 @@ def independent_targets(
         sensitive: positions of the sensitive columns.
         strength: 0 keeps the joint, 1 is the product, between is a mixture of both.
         joint: the model's own probabilities of a pair that was not measured.
+        law: what a marginal with a sensitive column has to be at strength 1; None: the
+            product of its two parts.
     """
     out: list[Target] = []
     for target in targets:
-        apart = _apart(target, sizes, sensitive)
+        if law is None:
+            apart = _apart(target, sizes, sensitive)
+        else:
+            guarded = set(target.columns) & set(sensitive)
+            apart = law(target.columns) if guarded else None
         probs = target.probs if apart is None else _mix(target.probs, apart, strength)
         out.append(Target(target.columns, probs, target.stddev))
     measured = {t.columns for t in targets}
@@ -66,7 +75,7 @@ def independent_targets(
     for pair in _mixed_pairs(len(sizes), sensitive):
         if pair not in measured:
             first, second = (_normal(single[c]) for c in pair)
-            product = np.outer(first, second).ravel()
+            product = np.outer(first, second).ravel() if law is None else law(pair)
             out.append(Target(pair, _mix(joint(pair), product, strength), stddev))
     return out
 

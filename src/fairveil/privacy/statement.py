@@ -61,6 +61,15 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "exposure: earlier fits of the same data": ("ledger",),
 }
 
+# A release makes it, and one fit may make many; each has the very same statement.
+FAIRNESS: Mapping[str, Any] = {
+    "promise": (
+        "Each release of this fit makes its own, which its model tells; it costs no "
+        "privacy."
+    ),
+    "costs_privacy": False,
+}
+
 _TOLERANCE = 1e-9
 _MOST_EVENTS = 100_000
 _MOST_SAMPLED = 16  # their prices take a second each
@@ -83,7 +92,8 @@ class Statement:
         neighbours: the relation between tables that the promise is about.
         assumptions: sentences the promise rests on.
         provenance: public facts by name, and who declared them (plain JSON values).
-        fairness: the fairness promise, which costs no privacy (plain JSON values).
+        fairness: where the fairness promise stands (plain JSON values): it costs no
+            privacy and differs between releases of one fit, this statement does not.
         ledger: the ledger over fits, its name and totals after this fit; empty where
             none was kept (plain JSON values).
     """

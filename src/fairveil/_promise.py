@@ -1,0 +1,79 @@
+"""The promise of fairness that a release makes, in words and settings.
+
+Public: settings and column names only. It is no part of the privacy statement: one fit
+may make many releases, each with a promise of its own, and none costs privacy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fairveil.post.wish import Wish
+
+_NONE = "No sensitive column was named: the release makes no promise of fairness."
+_MODES: Mapping[str | None, str] = {
+    None: "Fairness is switched off: the release keeps the dependence on {columns}.",
+    "redraw": (
+        "The released {columns} were redrawn apart from the rest of each row{given}: "
+        "they say nothing of it. Their proxies among the other columns are untouched."
+    ),
+    "independence": (
+        "The released {columns} are trained to carry no information on the rest of the "
+        "row{given}; small tables and rare groups may keep some, so measure it "
+        "('redraw' is exact). Other columns of real people still do."
+    ),
+    "outcome": (
+        "The released {target} is drawn so that it says nothing of {columns}{given}, "
+        "alone or together, where a group is large enough; all other columns keep what "
+        "they say. A model of {target} that sees {columns} treats groups alike as far "
+        "as the release is right about them; one that does not see them keeps a part "
+        "of its gap (blind = {blind:g}). Equal odds are not promised."
+    ),
+}
+_PART = " At strength {strength:g} this holds in part."
+_GIVEN = ", beyond what goes through {legitimate}"
+_SHARES = " Shares of the groups were set, not measured: {shares}."
+
+
+def fairness_promise(wish: Wish) -> dict[str, Any]:
+    """The promise as plain JSON values, its words first."""
+    return {
+        "promise": _words(wish),
+        "mode": wish.fairness,
+        "sensitive": list(wish.sensitive),
+        "strength": wish.strength,
+        "target": wish.target,
+        "legitimate": list(wish.legitimate),
+        "blind": wish.blind if wish.fairness == "outcome" else None,
+        "shares": wish.shares
+        if isinstance(wish.shares, str)
+        else {name: dict(found) for name, found in wish.shares.items()},
+        "costs_privacy": False,
+    }
+
+
+def _words(wish: Wish) -> str:
+    if not wish.sensitive:
+        return _NONE
+    given = _GIVEN.format(legitimate=", ".join(wish.legitimate))
+    text = _MODES[wish.fairness].format(
+        columns=", ".join(wish.sensitive),
+        target=wish.target,
+        blind=wish.blind,
+        given=given if wish.legitimate else "",
+    )
+    if wish.fairness is not None and wish.strength < 1.0:
+        text += _PART.format(strength=wish.strength)
+    if wish.shares != "kept":
+        text += _SHARES.format(shares=_told(wish.shares))
+    return text
+
+
+def _told(shares: str | Mapping[str, Mapping[str, float]]) -> str:
+    if isinstance(shares, str):
+        return f"all values {shares}"
+    return "; ".join(
+        f"{name} " + ", ".join(f"{value} {share:g}" for value, share in found.items())
+        for name, found in shares.items()
+    )

@@ -1,0 +1,43 @@
+"""What the private stage released, in one bundle, from which every release is made.
+
+Sees released things only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fairveil._types import Codes
+from fairveil.codec import Codec
+from fairveil.marginals import Marginal
+from fairveil.post.targets import Target, targets_of
+from fairveil.post.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything that the private stage released.
+
+    Attributes:
+        codec: columns with their measured bins.
+        teacher: VAE and mixture.
+        marginals: all noisy marginals, one-ways first.
+        rows: rows (n, columns) of the model that was fitted to the marginals.
+        n_hat: noisy number of rows.
+    """
+
+    codec: Codec
+    teacher: Teacher
+    marginals: tuple[Marginal, ...]
+    rows: Codes
+    n_hat: int
+
+    @property
+    def joint_measured(self) -> bool:
+        """Whether any marginal of several columns was measured."""
+        return any(len(m.columns) > 1 for m in self.marginals)
+
+    @property
+    def targets(self) -> list[Target]:
+        """The marginals as probabilities."""
+        return targets_of(self.marginals, self.n_hat)

@@ -1,0 +1,136 @@
+"""What a release should be: the promise of fairness in settings, and their rules.
+
+Public: settings and column names only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fairveil import _check
+from fairveil.config import BLIND, FAIRNESS_MODES, GENERATORS, SHARES
+from fairveil.errors import ConfigError, SchemaError, problem
+
+_APART = ("redraw", "independence")  # modes that draw the sensitive columns apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the release should be.
+
+    Attributes:
+        fairness: None, ``redraw``, ``independence`` or ``outcome``.
+        sensitive: names of the sensitive columns.
+        strength: 0 to 1.
+        generator: ``wgan`` or ``decoder``.
+        target: the column that ``outcome`` is about; None in other modes.
+        legitimate: names of columns through which dependence is allowed.
+        blind: part of the gap of models that do not see the sensitive columns that
+            ``outcome`` takes out too.
+        shares: of the groups in the release: ``kept``, ``equal``, or wanted ones by
+            column and value.
+    """
+
+    fairness: str | None
+    sensitive: tuple[str, ...]
+    strength: float
+    generator: str
+    target: str | None = None
+    legitimate: tuple[str, ...] = ()
+    blind: float = BLIND
+    shares: str | Mapping[str, Mapping[str, float]] = field(default="kept")
+
+    def check(self) -> None:
+        """Raise for settings that are impossible or do not go together.
+
+        Raises:
+            ConfigError: so it is.
+        """
+        _check.one_of(FAIRNESS_MODES, fairness=self.fairness)
+        _check.one_of(GENERATORS, generator=self.generator)
+        _check.in_range(0.0, 1.0, strength=self.strength, blind=self.blind)
+        for name in ("sensitive", "legitimate"):
+            _check.names(**{name: getattr(self, name)})
+            _check.distinct(**{name: getattr(self, name)})
+        self._check_target()
+        both = sorted(set(self.sensitive) & set(self.legitimate))
+        if both:
+            what = "a column is both sensitive and legitimate"
+            raise ConfigError(problem(what, got=", ".join(both)))
+        if self.legitimate and self.fairness is None:
+            what = "legitimate columns belong to a promise of fairness"
+            raise ConfigError(problem(what, try_="a mode, or leaving them out"))
+        self._check_shares()
+
+    def _check_target(self) -> None:
+        outcome = self.fairness == "outcome"
+        if outcome and not (isinstance(self.target, str) and self.sensitive):
+            raise ConfigError(
+                problem(
+                    "the mode 'outcome' needs a target and a sensitive column",
+                    try_="target='income', sensitive=['sex']",
+                )
+            )
+        if self.target is not None and not outcome:
+            raise ConfigError(
+                problem(
+                    "a target belongs to the mode 'outcome'",
+                    got=self.fairness,
+                    try_="fairness='outcome', or leaving the target out",
+                )
+            )
+        if self.target in (*self.sensitive, *self.legitimate):
+            what = "the target is a sensitive or a legitimate column"
+            raise ConfigError(problem(what, got=self.target))
+
+    def _check_shares(self) -> None:
+        if isinstance(self.shares, Mapping):
+            for name, wanted in self.shares.items():
+                _check_shares_of(name, wanted, self.sensitive)
+        else:
+            _check.one_of(SHARES, shares=self.shares)
+        if self.shares == "kept":
+            return
+        if self.fairness not in _APART or self.legitimate or self.strength < 1.0:
+            raise ConfigError(
+                problem(
+                    "shares can be set where the sensitive columns are drawn apart "
+                    "from all others",
+                    got=f"fairness={self.fairness!r}, strength {self.strength}",
+                    try_="'redraw' or 'independence' at strength 1, without legitimate "
+                    "columns",
+                )
+            )
+
+    def check_columns(self, names: Collection[str]) -> None:
+        """Raise where a column that is named is not among those released.
+
+        Raises:
+            SchemaError: so it is.
+        """
+        named = (*self.sensitive, *self.legitimate)
+        for name in (*named, *(() if self.target is None else (self.target,))):
+            if name not in names:
+                raise SchemaError(
+                    problem(
+                        "the schema has no such column",
+                        got=name,
+                        try_="one of " + ", ".join(names),
+                    )
+                )
+
+
+def _check_shares_of(name: Any, wanted: Any, sensitive: Collection[str]) -> None:
+    """A mapping of some values of a sensitive column to shares of sum 1 at most."""
+    if name not in sensitive:
+        raise ConfigError(problem("shares are of sensitive columns", got=name))
+    good = isinstance(wanted, Mapping) and bool(wanted)
+    if not good or not all(isinstance(value, str) for value in wanted):
+        raise ConfigError(
+            problem("shares of a column must be a mapping of its values", got=name)
+        )
+    _check.in_range(0.0, 1.0, **{f"share of {value}": s for value, s in wanted.items()})
+    if not 0.0 < sum(wanted.values()) <= 1.0 + 1e-9:
+        raise ConfigError(problem("shares of a column must sum to 1 at most", got=name))
