@@ -7,10 +7,12 @@ their names are listed in ``bench.tables``, and no other table is taken.
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Callable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -58,6 +60,7 @@ Methods = Annotated[
 Epsilons = Annotated[str | None, typer.Option(help="Budgets, comma between; or inf.")]
 Seeds = Annotated[str | None, typer.Option(help="Whole numbers, comma between.")]
 Files = Annotated[list[Path], typer.Argument(help="Files of results (.jsonl).")]
+Number = TypeVar("Number", int, float)
 _WORK, _DATA = Path(".bench"), Path("data")
 
 
@@ -91,15 +94,22 @@ def run(
 ) -> None:
     """Run a grid: each run a process with one thread; measure; add rows of results.
 
-    A stopped command goes on where it was. A run that timed out is tried again under a
-    longer limit only. Runs whose environment is missing are marked so: see
-    'fairveil bench envs'.
+    A stopped command goes on where it was: a run that had ended before is marked
+    'cached'. A run that timed out is tried again under a longer limit only. Runs whose
+    environment is missing are marked so: see 'fairveil bench envs'.
     """
-    from fairveil import _check
     from fairveil.bench import runner
+    from fairveil.bench.jobs import check_data
 
-    _check.positive(time_limit=time_limit)
+    if not time_limit > 0:  # NaN, too
+        raise ConfigError(
+            problem(
+                "time_limit must be positive", got=time_limit, try_="--time-limit 900"
+            )
+        )
     jobs = _grid(grid, tables, methods, epsilons, seeds).jobs()
+    fresh = runner.waiting(jobs, work=work, time_limit=time_limit, again=again)
+    check_data([job.table for job in fresh], work=work, data=data)
     ended = runner.run_jobs(
         jobs,
         at_once=at_once,
@@ -110,7 +120,15 @@ def run(
     )
     with closing(ended):  # an interrupt ends what runs
         for place, (job, status) in enumerate(ended, start=1):
-            _record(job, status, f"[{place}/{len(jobs)}]", work=work, results=results)
+            head = f"[{place}/{len(jobs)}]"
+            _record(
+                job,
+                status,
+                head,
+                work=work,
+                results=results,
+                cached=status in runner.FINAL and job not in fresh,
+            )
 
 
 @bench_app.command(epilog="Example: fairveil bench measure --grid core")
@@ -131,6 +149,8 @@ def measure(
 
     jobs = _grid(grid, tables, methods, epsilons, seeds).jobs()
     done = [(job, status) for job in jobs if (status := runner.status_of(job, work))]
+    if not done:
+        _console.say(f"No run of these has ended in {work}.")
     for place, (job, status) in enumerate(done, start=1):
         head = f"[{place}/{len(done)}]"
         _record(job, status, head, work=work, results=results, again=True)
@@ -152,18 +172,25 @@ def table(
 ) -> None:
     """Print means over seeds, with 95 % intervals, for each table and budget.
 
-    Of several files' rows of one run, the first file's stands unless it is unfinished.
+    Of several files' rows of one run, the first file's stands unless it has no
+    environment. A line of which not all rows are of the first file names the others.
     """
-    from fairveil.bench import results
+    from fairveil.bench import results, screen
     from fairveil.bench.grid import GRIDS
 
-    rows = results.read(*files)
+    found = results.read_from(*files)
     if grid is not None:
         asked = {job.key for job in GRIDS[grid].jobs()}
-        rows = [row for row in rows if results.key_of(row) in asked]
+        found = [each for each in found if results.key_of(each[0]) in asked]
+    rows = [row for row, _ in found]
+    means = results.summary(rows, _names(metrics, "metrics") or results.HEADLINE)
     if csv is not None:
         _write_csv(csv, results.frame(rows))
-    _print(results.summary(rows, _names(metrics) or results.HEADLINE))
+    if means.empty:
+        _console.say("There are no results yet.")
+        return
+    for line in screen.lines(means, screen.others(found, files[0])):
+        typer.echo(line)
 
 
 @bench_app.command(epilog="Example: fairveil bench envs dpmm smartnoise")
@@ -199,7 +226,11 @@ def page(
     """Write the page of comparisons and its plots from files of results alone."""
     from fairveil.bench import results
 
-    import_module("fairveil.bench.page").write(results.read(*files), output)
+    rows = results.read(*files)
+    try:
+        import_module("fairveil.bench.page").write(rows, output)
+    except OSError:
+        raise ConfigError(_unwritable(output)) from None
     _console.say(f"Wrote {output}.")
 
 
@@ -215,29 +246,56 @@ def _grid(
 
     base = GRIDS[grid]
     return Grid(
-        tables=_names(tables) or base.tables,
-        methods=_names(methods) or base.methods,
-        epsilons=[_number(text) for text in _names(epsilons)] or base.epsilons,
-        seeds=[_whole(text) for text in _names(seeds)] or base.seeds,
+        tables=_names(tables, "tables") or base.tables,
+        methods=_names(methods, "methods") or base.methods,
+        epsilons=_each(epsilons, "epsilons", _budget) or base.epsilons,
+        seeds=_each(seeds, "seeds", _seed) or base.seeds,
     )
 
 
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
+def _names(text: str | None, option: str) -> list[str]:
+    """Names between commas, each once; none where the option was not given."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not names:
+        raise ConfigError(
+            problem(f"--{option} is empty", got=text, try_=f"to leave --{option} out")
+        )
+    return list(dict.fromkeys(names))
 
 
-def _number(text: str) -> float:
+def _each(
+    text: str | None, option: str, known: Callable[[str], Number]
+) -> list[Number]:
+    """Numbers between commas, each once."""
+    return list(dict.fromkeys(known(name) for name in _names(text, option)))
+
+
+def _budget(text: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise ConfigError(problem("a budget must be a number", got=text)) from None
+        value = math.nan
+    if not value > 0:
+        raise ConfigError(
+            problem(
+                "a budget must be a number above zero, or inf",
+                got=text,
+                try_="--epsilons 1,3",
+            )
+        )
+    return value
 
 
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(problem("a seed must be a whole number", got=text)) from None
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ConfigError(
+            problem(
+                "a seed must be a whole number, zero or more",
+                got=text,
+                try_="--seeds 0,1,2",
+            )
+        )
+    return int(text)
 
 
 def _record(
@@ -248,6 +306,7 @@ def _record(
     work: Path,
     results: Path | None,
     again: bool = False,
+    cached: bool = False,
 ) -> None:
     """Measure a run, add its row, show it."""
     from filelock import FileLock
@@ -262,12 +321,23 @@ def _record(
         with FileLock(work / ".results.lock"):
             add(results or work / "results.jsonl", row)
     name = f"{job.table}, {job.method}, epsilon {job.epsilon:g}, seed {job.seed}"
-    typer.echo(f"{head} {name}: {_told(row)}")
+    words = [_told(row, cached=cached)]
+    if status == runner.NO_ENVIRONMENT:
+        words.append(f"try {_hint(job, work)}")
+    typer.echo(f"{head} {name}: {'; '.join(words)}")
 
 
-def _told(row: Row) -> str:
+def _hint(job: Job, work: Path) -> str:
+    """The command that makes the environment of a job's method."""
+    from fairveil.bench.methods import method
+
+    where = "" if work == _WORK else f" --work {shlex.quote(str(work))}"
+    return f"fairveil bench envs {method(job.method).environment}{where}"
+
+
+def _told(row: Row, *, cached: bool) -> str:
     """A run in a few words."""
-    parts = [row["status"]]
+    parts = [f"{row['status']}, cached" if cached else row["status"]]
     if row.get("reason") or row.get("refused"):
         parts.append(str(row.get("reason") or row.get("refused")))
     if row.get("cpu_seconds") is not None:
@@ -285,37 +355,12 @@ def _write_csv(path: Path, runs: pd.DataFrame) -> None:
     try:
         _files.write_whole(path, runs.to_csv(index=False).encode())
     except OSError:
-        raise ConfigError(
-            problem("the file cannot be written", got=str(path))
-        ) from None
+        raise ConfigError(_unwritable(path)) from None
 
 
-def _print(means: pd.DataFrame) -> None:
-    """One block for each table and budget, the methods under each other."""
-    if means.empty:
-        _console.say("There are no results yet.")
-        return
-    metrics = [name.removesuffix("_low") for name in means if name.endswith("_low")]
-    shown = None
-    for line in means.to_dict("records"):
-        place = line["table"], line["epsilon"]
-        if place != shown:
-            budget = "not private" if math.isinf(place[1]) else f"epsilon {place[1]:g}"
-            typer.echo(f"\n{place[0]}, {budget}")
-            typer.echo(_line("method", "runs", metrics))
-            shown = place
-        cells = [_cell(line[name], line[f"{name}_high"]) for name in metrics]
-        typer.echo(_line(line["method"], str(line["runs"]), cells, line["unfinished"]))
-    typer.echo("\nMean +- half the 95 % interval over seeds (Student's t).")
-
-
-def _line(name: str, runs: str, cells: list[str], last: str = "") -> str:
-    return f"{name:<22}{runs:>5}{''.join(f'{c:>17}' for c in cells)}  {last}".rstrip()
-
-
-def _cell(middle: float, high: float) -> str:
-    if math.isnan(middle):
-        return "-"
-    places = 0 if abs(middle) >= 10 else 4  # noqa: PLR2004  (costs, not shares)
-    spread = "" if math.isnan(high) else f" +-{high - middle:.{places}f}"
-    return f"{middle:.{places}f}{spread}"
+def _unwritable(path: Path) -> str:
+    return problem(
+        "the file cannot be written",
+        got=str(path),
+        try_="a folder that is there and may be written",
+    )

@@ -98,10 +98,11 @@ def test_the_folder_of_tables_may_come_from_the_surroundings(bench):
 def test_it_resumes_and_can_be_told_not_to(bench, folders):
     bench.job("open(job['out'] + '.runs', 'a').write('x')\ncopy()\ndone()")
     one = (*BOTH[:4], "--epsilons", 1, "--seeds", 0, *folders)
-    rows = []
+    rows, told = [], []
     for more in ((), (), ("--again",)):
-        worked("run", *one, *more)
+        told.append(": ok, cached; " in worked("run", *one, *more))
         rows.append(results.read(bench.work / "results.jsonl")[0])
+    assert told == [False, True, False]
     (file,) = bench.work.glob("toy/*/*.runs")
     assert file.read_text(encoding="utf-8") == "xx"
     assert rows[0] == rows[1]
@@ -196,6 +197,50 @@ def test_every_run_goes_into_a_csv_file(bench, folders):
     assert "cannot be written" in line
 
 
+def test_a_line_of_another_file_than_the_first_says_so(tmp_path):
+    row = {"table": "adult", "method": "a", "epsilon": 1.0, "seed": 0, "status": "ok"}
+    row = {**row, "measured": {"tvd1": 0.5}}
+    own, kept = tmp_path / "own.jsonl", tmp_path / "kept.jsonl"
+    results.write(own, [row])
+    results.write(kept, [row, {**row, "method": "b"}])
+    shown = worked("table", own, kept, "--metrics", "tvd1").splitlines()
+    lines = {line.split()[0]: line for line in shown if line[:2] in ("a ", "b ")}
+    assert "kept" not in lines["a"]
+    assert lines["b"].endswith("(kept in kept.jsonl)")
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "options", "told"),
+    [
+        ("table", None, (), "no such file of results; got '{}'; try a file"),
+        ("page", None, (), "no such file of results; got '{}'; try a file"),
+        ("table", "{", (), "not a file of results; got '{}'; try a file"),
+        ("page", "", (), "page from; got 'no rows'; try fairveil"),
+        (
+            "table",
+            "ok",
+            ("--metrics", "tvd"),
+            "figure; got 'tvd'; try tvd1, or another",
+        ),
+        ("table", "ok", ("--metrics", "status"), "got 'status'; try "),
+        ("table", "ok", ("--metrics", ","), "--metrics is empty; got ','; try to"),
+        ("page", "ok", ("-o", "/proc/no/x.md"), "got '/proc/no/x.md'; try a folder"),
+    ],
+)
+def test_wrong_files_and_figures_say_what_was_got_and_what_to_try(
+    tmp_path, monkeypatch, command, text, options, told
+):
+    row = {"table": "t", "method": "m", "epsilon": 1.0, "seed": 0, "status": "ok"}
+    row = {**row, "measured": {"tvd1": 0.5}}
+    file = tmp_path / "r.jsonl"
+    if text is not None:
+        file.write_text(json.dumps(row) if text == "ok" else text, encoding="utf-8")
+    if options[:1] == ("-o",):
+        fake = types.SimpleNamespace(write=lambda _, path: path.write_text(""))
+        monkeypatch.setattr(_cli_bench, "import_module", lambda _name: fake)
+    assert told.format(file) in refused(command, file, *options)
+
+
 def test_no_results_yet(tmp_path):
     (tmp_path / "r.jsonl").write_text("", encoding="utf-8")
     assert worked("table", tmp_path / "r.jsonl") == "There are no results yet.\n"
@@ -206,9 +251,15 @@ def test_no_results_yet(tmp_path):
     [
         (["--tables", "nothing"], "table is unknown"),
         (["--methods", "nobody"], "method is unknown"),
-        (["--epsilons", "1,much"], "a budget must be a number; got 'much'"),
-        (["--seeds", "x"], "a seed must be a whole number; got 'x'"),
-        (["--time-limit", "0"], "time_limit must be positive"),
+        (["--tables", " , "], "--tables is empty; got ' , '; try to leave"),
+        (["--epsilons", "1,much"], "zero, or inf; got 'much'; try --epsilons 1,3"),
+        (["--epsilons", "nan"], "zero, or inf; got 'nan'; try --epsilons 1,3"),
+        (["--epsilons", "-1"], "zero, or inf; got '-1'; try --epsilons 1,3"),
+        (["--epsilons", ""], "--epsilons is empty; got ''; try to leave"),
+        (["--seeds", "x"], "zero or more; got 'x'; try --seeds 0,1,2"),
+        (["--seeds", "-1"], "zero or more; got '-1'; try --seeds 0,1,2"),
+        (["--time-limit", "0"], "time_limit must be positive; got 0.0; try --time"),
+        (["--time-limit", "nan"], "time_limit must be positive; got nan; try --time"),
         (["--grid", "huge"], "'huge' is not one of"),
         (["--jobs", "0"], "--jobs"),
     ],
@@ -218,9 +269,52 @@ def test_wrong_options_are_one_line_and_nothing_runs(bench, folders, options, to
     assert not (bench.work / "results.jsonl").exists()
 
 
-def test_a_folder_without_the_table_is_told(bench):
-    line = refused("run", "--data", bench.root / "no", "--work", bench.work)
-    assert "no file adult.csv among the tables; try --data FOLDER" in line
+def test_a_folder_without_the_table_is_told_before_any_run(bench):
+    away = bench.root / "no"
+    line = refused("run", "--data", away, "--work", bench.work)
+    assert f"no such folder of tables; got '{away}'; try --data FOLDER" in line
+    bench.job()
+    both = ("--tables", "toy,adult", "--methods", "fake", "--seeds", 0)
+    line = refused("run", *both, "--data", bench.data, "--work", bench.work)
+    assert f"no file adult.csv among the tables; got '{bench.data}'; try --" in line
+    assert not (bench.work / "results.jsonl").exists()
+    file = bench.data / "toy.csv"
+    line = refused("run", *both, "--data", file, "--work", bench.work)
+    assert "no such folder" in line
+
+
+def test_the_folder_is_needed_by_runs_alone(bench, folders):
+    bench.job()
+    one = (*BOTH[:4], "--epsilons", 1, "--seeds", 0)
+    worked("run", *one, *folders)
+    away = ("--data", bench.root / "no", "--work", bench.work)
+    assert "ok, cached" in worked("run", *one, *away)
+    bench.job(name="off", environment="nowhere")
+    assert "missing-environment" in worked("run", *one[:2], "--methods", "off", *away)
+    assert ": ok; " in worked("run", *one, *away, "--again")  # laid down before
+
+
+def test_what_stands_twice_is_run_once(bench, folders):
+    bench.job()
+    twice = ("--tables", "toy,toy", "--methods", "fake,fake", "--epsilons", "1,1.0")
+    shown = worked("run", *twice, "--seeds", "0,0,00", *folders)
+    assert shown.startswith("[1/1] toy, fake, epsilon 1, seed 0: ok; ")
+
+
+def test_a_missing_environment_comes_with_the_command_that_makes_it(
+    bench, folders, monkeypatch
+):
+    bench.job(name="away", environment="dpmm")
+    one = ("--tables", "toy", "--methods", "away", "--epsilons", 1, "--seeds", 0)
+    hint = f"try fairveil bench envs dpmm --work {bench.work}\n"
+    assert worked("run", *one, *folders).endswith(f"missing-environment; {hint}")
+    monkeypatch.chdir(bench.root)  # where the usual folder of runs is the right one
+    assert worked("run", *one).endswith("; try fairveil bench envs dpmm\n")
+
+
+def test_measuring_nothing_says_so(tmp_path):
+    shown = worked("measure", "--work", tmp_path / "none", "--seeds", 0)
+    assert shown.startswith("No run of these has ended")
 
 
 def test_environments_are_made_in_the_work_folder(tmp_path, monkeypatch):

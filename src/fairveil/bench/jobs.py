@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from fairveil import _files
 from fairveil.bench.tables import SPLIT_SEED, TEST_PART, code_book, table
-from fairveil.errors import TableError, problem
+from fairveil.errors import ConfigError, TableError, problem
 from fairveil.evaluate import split
 
 DELTA = 1e-5
@@ -60,6 +60,29 @@ class Job:
     def folder(self, work: Path) -> Path:
         """Where its files lie."""
         return work / self.table / self.name
+
+
+def check_data(names: Iterable[str], *, work: Path, data: Path) -> None:
+    """Refuse, before any run, a folder that lacks what the tables' runs need.
+
+    A table that was laid down before needs no folder.
+
+    Raises:
+        ConfigError: there is no such folder.
+        TableError: it lacks a file.
+    """
+    for name in dict.fromkeys(names):
+        if all((work / name / each).is_file() for each in TABLE_FILES):
+            continue
+        if not data.is_dir():
+            raise ConfigError(
+                problem(
+                    "no such folder of tables",
+                    got=str(data),
+                    try_="--data FOLDER of the public tables",
+                )
+            )
+        table(name).path(data)
 
 
 def lay_table(name: str, *, work: Path, data: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,26 +120,42 @@ def read(*paths: Path) -> list[Row]:
     Raises:
         ConfigError: a file is missing or is no file of results.
     """
-    found: dict[tuple[Any, ...], Row] = {}
+    return [row for row, _ in read_from(*paths)]
+
+
+def read_from(*paths: Path) -> list[tuple[Row, Path]]:
+    """As ``read``, each row with the file that it stands in."""
+    found: dict[tuple[Any, ...], tuple[Row, Path]] = {}
     for path in paths:
         for row in _lines(path):
             key = key_of(row)
-            if key not in found or found[key]["status"] == NO_ENVIRONMENT:
-                found[key] = row
-    return sorted(found.values(), key=_order)
+            if key not in found or found[key][0]["status"] == NO_ENVIRONMENT:
+                found[key] = row, path
+    return sorted(found.values(), key=lambda each: _order(each[0]))
 
 
 def _lines(path: Path) -> list[Row]:
+    made, got = "a file that fairveil bench run made", str(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines if line.strip()]
         strange = {row["status"] for row in rows if key_of(row)} - set(STATUSES)
     except OSError:
-        raise ConfigError(problem("no such file of results", got=str(path))) from None
+        raise ConfigError(
+            problem("no such file of results", got=got, try_=made)
+        ) from None
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(problem("not a file of results", got=str(path))) from None
+        raise ConfigError(
+            problem("not a file of results", got=got, try_=made)
+        ) from None
     if strange:
-        raise ConfigError(problem("a status is unknown", got=", ".join(strange)))
+        raise ConfigError(
+            problem(
+                "a status is unknown",
+                got=", ".join(sorted(map(str, strange))),
+                try_=made,
+            )
+        )
     return rows
 
 
@@ -207,9 +224,17 @@ def summary(rows: Sequence[Row], metrics: Sequence[str] = HEADLINE) -> pd.DataFr
     """
     runs = frame(rows)
     finished = runs.loc[runs["status"] == "ok"]
+    measured = {name: None for row in rows for name in row.get("measured", {})}
+    known = (*measured, *COSTS)
     for name in metrics:
-        if name not in runs and len(finished):
-            raise ConfigError(problem("no run has this figure", got=name))
+        if len(finished) and name not in known:
+            raise ConfigError(
+                problem(
+                    "no run has this figure",
+                    got=name,
+                    try_=_near(name, known),
+                )
+            )
     lines = []
     for key, group in runs.groupby(["table", "epsilon", "method"]):
         where, epsilon, who = cast("tuple[str, float, str]", key)
@@ -224,6 +249,12 @@ def summary(rows: Sequence[Row], metrics: Sequence[str] = HEADLINE) -> pd.DataFr
             line |= {name: middle, f"{name}_low": low, f"{name}_high": high}
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    """Figures whose names come close, else the usual ones."""
+    near = get_close_matches(name, known) or HEADLINE
+    return f"{', '.join(near)}, or another one of docs/metrics.md"
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -70,6 +70,24 @@ def status_of(job: Job, work: Path, *, time_limit: float | None = None) -> str |
     return None if status == "timeout" and more else str(status)
 
 
+def waiting(
+    jobs: Sequence[Job],
+    *,
+    work: Path,
+    time_limit: float,
+    again: bool = False,
+    envs: Path | None = None,
+) -> list[Job]:
+    """The jobs that would run now: neither done, nor without an environment."""
+    folder = envs or work / ENVIRONMENTS
+    return [
+        job
+        for job in jobs
+        if method(job.method).python(folder) is not None
+        and (again or not status_of(job, work, time_limit=time_limit))
+    ]
+
+
 def run_jobs(
     jobs: Sequence[Job], *, at_once: int = 1, **options: Any
 ) -> Generator[tuple[Job, str], None, None]:

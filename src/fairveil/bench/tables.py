@@ -48,17 +48,30 @@ class BenchTable:
     missing: str | None = None
     texts: tuple[str, ...] = ()
 
+    def path(self, folder: Path) -> Path:
+        """Its file in a folder.
+
+        Raises:
+            TableError: the file is not there.
+        """
+        path = folder / self.file
+        if not path.is_file():
+            raise TableError(
+                problem(
+                    f"no file {self.file} among the tables",
+                    got=str(folder),
+                    try_="--data FOLDER of the public tables",
+                )
+            )
+        return path
+
     def load(self, folder: Path) -> pd.DataFrame:
         """Read the table from a folder.
 
         Raises:
             TableError: the file is not there, or columns are missing.
         """
-        path = folder / self.file
-        if not path.is_file():
-            raise TableError(
-                problem(f"no file {self.file} among the tables", try_="--data FOLDER")
-            )
+        path = self.path(folder)
         frame = pd.read_csv(
             path,
             keep_default_na=False,
