@@ -13,6 +13,7 @@ import pytest
 from fairveil.bench import (
     grid,  # noqa: F401  (reads the registries, before a test changes them)
     methods,
+    page,
     runner,
     tables,
 )
@@ -102,3 +103,19 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     return Bench(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def page_with_plots(tmp_path):
+    def write(*rows):
+        page.write(rows, tmp_path / "page.md")
+        return (tmp_path / "page.md").read_text(encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def page_of(page_with_plots, monkeypatch):
+    """The page alone: drawing takes a second."""
+    monkeypatch.setattr(page.plots, "draw", lambda *_: [])
+    return page_with_plots

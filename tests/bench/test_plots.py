@@ -94,9 +94,77 @@ def test_the_budgets_are_joined_by_method_and_named_once(drawn):
         (3.0, 0.85),
         (3.0, 0.94),
     ]
-    assert sorted(text.get_text() for text in axes.texts) == ["a", "fairveil"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "3"]
     assert axes.get_xscale() == "log"
+
+
+def test_one_legend_names_the_methods_and_no_line_leads_to_a_name(drawn):
+    figures = drawn(*ROWS)
+    for name in ("budgets.svg", "costs.svg"):
+        (legend,) = figures[name].legends
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert texts == ["fairveil", "a"]
+        (axes,) = figures[name].axes
+        assert list(axes.texts) == []  # annotations, too
+
+
+def test_several_seeds_have_intervals_over_budgets_and_costs(drawn):
+    figures = drawn(*ROWS)
+    means = summary(ROWS)
+    own = means[(means["method"] == "fairveil") & (means["epsilon"] == 1.0)].iloc[0]
+    for name, at in (("budgets.svg", 1.0), ("costs.svg", 10.0)):
+        (axes,) = figures[name].axes
+        bars = [line for line in axes.lines if line.get_linewidth() == 3]
+        found = [(list(bar.get_xdata()), list(bar.get_ydata())) for bar in bars]
+        assert found == [([at, at], [own["auroc_gbm_low"], 1.0])]
+
+
+def test_a_table_without_a_peers_run_is_left_out_and_told(drawn, tmp_path):
+    rows = [row("fairveil", 0.7, table="alone"), *ROWS]
+    rows += [row("fairveil", 0.8, table="alone", epsilon=3.0)]
+    rows += [row("a", status="timeout", table="alone")]
+    for figure in drawn(*rows).values():
+        titles = [axes.get_title() for axes in figure.axes]
+        assert "alone" not in titles
+        assert "adult" in titles
+    for _, words in plots.draw(rows, tmp_path):
+        assert "(no peer has a run, left out: alone)" in words
+    alone = [each for each in rows if each["table"] == "alone"]
+    assert plots.draw(alone, tmp_path / "none") == []
+
+
+def test_a_single_point_has_no_panel_of_costs(drawn):
+    rows = [row("a", 0.8), row("a", 0.8, table="bank"), row("b", 0.7, table="bank")]
+    figures = drawn(*rows)
+    assert [axes.get_title() for axes in figures["costs.svg"].axes] == ["bank"]
+    assert "costs.svg" not in drawn(rows[0])
+
+
+def test_a_method_that_was_not_run_on_a_table_says_so(drawn):
+    rows = [row("a", 0.8), row("b", 0.7), row("a", 0.8, table="bank")]
+    upper = drawn(*rows)["dots.svg"].axes
+    told = {axes.get_title(): [t.get_text() for t in axes.texts] for axes in upper[:2]}
+    assert told == {"adult": [], "bank": ["not run"]}
+
+
+def test_what_is_worse_than_the_floor_is_shaded(drawn):
+    upper, lower = drawn(*ROWS)["dots.svg"].axes
+    for axes, spans in ((upper, (axes_low(upper), 0.5)), (lower, (0.05, None))):
+        (shade,) = axes.patches
+        left, right = shade.get_x(), shade.get_x() + shade.get_width()
+        high = axes.get_xlim()[1] if spans[1] is None else spans[1]
+        assert (left, right) == pytest.approx((spans[0], high))
+
+
+def axes_low(axes):
+    return axes.get_xlim()[0]
+
+
+@pytest.mark.parametrize(
+    ("count", "width"), [(1, 1), (4, 4), (5, 3), (8, 4), (9, 3), (12, 4)]
+)
+def test_panels_leave_few_places_empty(count, width):
+    assert plots._width(count) == width
 
 
 def test_the_costs_stand_at_cpu_seconds_of_the_shown_budget(drawn):
@@ -188,18 +256,6 @@ def _words(axes):
         ticks = axis.get_major_ticks()
         words += [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
     return [each for each in words if each.get_text() and each.get_visible()]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ([0.1, 0.5, 0.9], [0.1, 0.5, 0.9]),
-        ([0.5, 0.5, 0.51], [0.5, 0.575, 0.65]),
-        ([0.2, 0.99, 1.0], [0.2, 0.925, 1.0]),
-    ],
-)
-def test_labels_are_spread_no_closer_than_the_gap_and_inside(wanted, found):
-    assert plots._spread(wanted) == pytest.approx(found)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 from fairveil import _check
 from fairveil.bench.jobs import Job
-from fairveil.bench.methods import METHODS, OURS, method
+from fairveil.bench.methods import ENDS, METHODS, OURS, method
 from fairveil.bench.tables import TABLES, table
 
-_ENDS = ("real", "independent")  # ceiling and floor
 OWN = tuple(name for name, each in METHODS.items() if each.environment == OURS)
 PEERS = tuple(name for name in METHODS if name not in OWN)
 ABLATIONS = tuple(n for n in OWN if n.startswith(f"{OURS}-no-"))
-VARIANTS = tuple(n for n in OWN if n not in (OURS, *_ENDS, *ABLATIONS))
+VARIANTS = tuple(n for n in OWN if n not in (OURS, *ENDS, *ABLATIONS))
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "ours": (OURS, *_ENDS),
+    "ours": (OURS, *ENDS),
     "variants": VARIANTS,
     "ablations": ABLATIONS,
     "peers": PEERS,
@@ -84,7 +83,7 @@ def _budgets(name: str, epsilons: Sequence[float]) -> list[float]:
 GRIDS: Mapping[str, Grid] = {
     "small": Grid(
         tables=("health_insurance_meps", "adult"),
-        methods=("fairveil", *_ENDS, "dpmm-mst"),
+        methods=("fairveil", *ENDS, "dpmm-mst"),
         epsilons=(1.0,),
         seeds=(0,),
     ),

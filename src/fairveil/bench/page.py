@@ -9,27 +9,29 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fairveil import _files
-from fairveil.bench import plots
-from fairveil.bench.methods import OURS
-from fairveil.bench.plots import ENDS, is_peer
-from fairveil.bench.results import HEADLINE, Row, frame, summary
+from fairveil.bench import caveats, plots, variants
+from fairveil.bench.caveats import FLOOR, WORSE
+from fairveil.bench.cells import grid, runs, shown
+from fairveil.bench.methods import ENDS, OURS, is_peer
+from fairveil.bench.results import HEADLINE, Row, summary
+from fairveil.bench.verdicts import (
+    BETTER,
+    JUDGED,
+    Place,
+    Verdict,
+    judge,
+    setbacks,
+    values_of,
+)
 from fairveil.errors import ConfigError, problem
 
-Place = tuple[str, float]  # a table and a budget
-Values = Mapping[tuple[str, float, str], np.ndarray]  # one for each finished run
-_BETTER = {"auroc_gbm": 1, "auroc_lr": 1, "tvd1": -1, "tvd2": -1, "tvd3": -1}
-_JUDGED = {"auroc_gbm": "AUROC", "tvd2": "2-way TVD"}  # what the count looks at
-_CONFIDENCE = 0.95
 _HEAD = """# Benchmarks
 
 Made by `fairveil bench page` from `benchmarks/results/*.jsonl`; not typed by hand. Each
@@ -39,48 +41,33 @@ with the half width of its 95 % interval where there are at least two; **bold** 
 best method of a section by its mean. `real` (the training rows themselves) is the
 ceiling and `independent` (each column shuffled) the floor.
 [metrics.md](metrics.md) explains the columns; CPU seconds include starting and imports.
+
+`fairveil` here is `fairness=None`, because that is what the peers offer; **the default
+of the library is `independence`**, which [costs
+something](#fairness-and-what-it-costs). AIM runs with 2 rounds for each column (28 on
+Adult): its library's default of 16 takes hours, so AIM is not at its best here.
 """
 _STANDS = """## Where fairveil stands
 
 A cell is a table and a finite epsilon at which at least one private peer finished.
 Two methods are level in it where their means differ by less than the half width of the
 95 % interval of the difference over seeds (Welch's t); with a single run on either side
-the bare means decide. fairveil **leads** a cell where it leads every such peer, is
-**behind** where any one leads it, and is **level** otherwise. A peer that did not
-finish never counts as beaten.
+the **bare** means decide, which tells nothing of noise. fairveil **leads** a cell where
+it leads every such peer, is **behind** where any one leads it, and is **level**
+otherwise. A peer that did not finish, or was not run, never counts as beaten.
 """
-_OVERVIEW = """## Overview
+_OVERVIEW = f"""## Overview
 
 AUROC is `auroc_gbm` (higher is better), 2-way TVD is `tvd2` (lower is better). The best
 peer is the private one with the best mean, for each metric; the last column has the CPU
-seconds of the two, once where they are the same method.
-"""
-_ABLATION = """## Ablation
-
-Variant minus fairveil, at the same table and budget, with the half width of the 95 %
-interval of the difference where both have at least two runs. A variant is worse where
-its AUROC is negative or its TVD is positive here.
+seconds of the two, once where they are the same method. *bare*: a single run on either
+side. {WORSE}: a peer is worse here than at a smaller epsilon. {FLOOR}: worse than a
+shuffle of each column. *not run*: no row; *none finished*: rows, and none ended well.
 """
 
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How fairveil stands in one cell.
-
-    Attributes:
-        place: table and budget.
-        word: leads, level or behind; missing without a figure of fairveil.
-        against: the peer that decided: where behind, the one furthest ahead.
-        gap: by how much the means differ; half: half width of its interval, or NaN.
-        bare: whether a single run on either side left the means alone to decide.
-    """
-
-    place: Place
-    word: str
-    against: str = ""
-    gap: float = math.nan
-    half: float = math.nan
-    bare: bool = False
+_PLOTTED = """Tables on which no peer has a run are left out of the plots. A point with
+no interval is a single run; on the grey side of a floor a shuffle is better.
+"""
 
 
 def write(rows: Sequence[Row], output: Path) -> None:
@@ -94,15 +81,36 @@ def write(rows: Sequence[Row], output: Path) -> None:
         ConfigError: there are no rows, or matplotlib is not installed.
     """
     if not rows:
-        raise ConfigError(problem("there are no results to write a page from"))
+        raise ConfigError(
+            problem(
+                "there are no results to write a page from",
+                got="no rows",
+                try_="fairveil bench run",
+            )
+        )
     drawn = plots.draw(rows, output.with_suffix(""))
     lines: Any = summary(rows)
-    values = _values(rows)
-    verdicts = {metric: list(judge(values, metric)) for metric in _JUDGED}
-    parts = [_HEAD, _stands(verdicts, lines), _overview(verdicts, lines)]
-    parts += [_link(output.stem, *each) for each in drawn]
-    parts += [_ablation(values, lines), *_private(lines), *_free(lines)]
-    parts.append(_versions(rows))
+    values = values_of(rows)
+    verdicts = {metric: list(judge(values, metric)) for metric in JUDGED}
+    worse = {metric: setbacks(values, metric) for metric in JUDGED}
+    first = next(iter(JUDGED))
+    parts = [
+        _HEAD,
+        _stands(verdicts, lines) + caveats.judgement(rows, lines),
+        caveats.worse_with_budget(worse, verdicts),
+        caveats.below_floor(lines),
+        _overview(verdicts, worse, lines),
+        _PLOTTED if drawn else "",
+        *(_link(output.stem, *each) for each in drawn),
+        caveats.tables(rows),
+        caveats.methods(rows),
+        caveats.coverage(rows, verdicts[first], values[first]),
+        variants.ablation(rows, lines),
+        variants.fairness(rows),
+        *_private(lines),
+        *_free(lines),
+        caveats.versions(rows),
+    ]
     output.parent.mkdir(parents=True, exist_ok=True)
     _files.write_whole(output, "\n".join(part for part in parts if part).encode())
 
@@ -112,67 +120,6 @@ def _link(stem: str, name: str, alt: str) -> str:
 
 
 # --- the count
-
-
-def _values(rows: Sequence[Row]) -> Mapping[str, Values]:
-    """For each metric, the known figures of the finished runs."""
-    runs: Any = frame(rows)
-    good = runs[runs["status"] == "ok"]
-    found: dict[str, dict[tuple[str, float, str], np.ndarray]] = {}
-    for metric in HEADLINE:
-        known = good.dropna(subset=[metric]) if metric in good else good[:0]
-        groups = known.groupby(["table", "epsilon", "method"])
-        found[metric] = {k: g[metric].to_numpy(float) for k, g in groups}
-    return found
-
-
-def judge(values: Mapping[str, Values], metric: str) -> Iterator[Verdict]:
-    """A verdict on each cell in which at least one private peer finished."""
-    known, cells = values[metric], {}
-    for (table, epsilon, method), figures in known.items():
-        if is_peer(method) and math.isfinite(epsilon):
-            cells.setdefault((table, epsilon), {})[method] = figures
-    for place, peers in sorted(cells.items()):
-        own = known.get((*place, OURS))
-        if own is None:
-            yield Verdict(place=place, word="missing")
-            continue
-        found = [_verdict(place, metric, own, *each) for each in peers.items()]
-        # the worst word decides, and of those the widest gap to fairveil's harm
-        order = ("behind", "level", "leads")
-        sign = _BETTER[metric]
-        yield min(found, key=lambda each: (order.index(each.word), sign * each.gap))
-
-
-def _verdict(
-    place: Place, metric: str, own: np.ndarray, name: str, other: np.ndarray
-) -> Verdict:
-    gap, half = difference(own, other)
-    ahead = _BETTER[metric] * gap
-    word = "leads" if ahead > 0 else "behind"
-    if ahead == 0 or abs(gap) < half:  # never so where half is NaN
-        word = "level"
-    return Verdict(
-        place=place, word=word, against=name, gap=gap, half=half, bare=math.isnan(half)
-    )
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Difference of means, and the half width of its 95 % interval by Welch's t.
-
-    Runs are not paired: two methods' seeds have nothing in common. The half width is
-    NaN where either side has fewer than two values.
-    """
-    gap = float(one.mean() - other.mean())
-    if min(len(one), len(other)) < 2:  # noqa: PLR2004  (no spread of a single run)
-        return gap, math.nan
-    parts = [float(each.var(ddof=1)) / len(each) for each in (one, other)]
-    if sum(parts) == 0:
-        return gap, 0.0
-    weights = (p**2 / (len(v) - 1) for p, v in zip(parts, (one, other), strict=True))
-    freedom = sum(parts) ** 2 / sum(weights)
-    quantile = float(stats.t.ppf((1 + _CONFIDENCE) / 2, freedom))
-    return gap, quantile * math.sqrt(sum(parts))
 
 
 def _stands(verdicts: Mapping[str, Sequence[Verdict]], lines: Any) -> str:
@@ -185,10 +132,9 @@ def _stands(verdicts: Mapping[str, Sequence[Verdict]], lines: Any) -> str:
         )
         if words["missing"]:
             text += f", no figure of fairveil in {words['missing']}"
-        bare = sum(each.bare for each in found)
-        text += f"; {bare} of them by bare means." if bare else "."
-        told.append(text)
-        told += [f"  - {_behind(each)}" for each in found if each.word == "behind"]
+        told.append(f"{text}.{_bare(found)}")
+        told += [f"  - {_close(each)}" for each in found if each.word == "behind"]
+        told += [f"  - {_close(each)}" for each in found if each.word == "level"]
         missing = [_where(each) for each in found if each.word == "missing"]
         if missing:
             told.append(f"  - no figure of fairveil on {', '.join(missing)}")
@@ -198,25 +144,41 @@ def _stands(verdicts: Mapping[str, Sequence[Verdict]], lines: Any) -> str:
     return "\n".join([*told, ""])
 
 
+def _bare(found: Sequence[Verdict]) -> str:
+    """How many verdicts of each kind rest on a single run on either side."""
+    words = Counter(each.word for each in found if each.bare)
+    if not words:
+        return ""
+    kinds = [f"{words[w]} {w}" for w in ("leads", "level", "behind") if words[w]]
+    return (
+        f" Bare means decided {words.total()} of these {len(found)} verdicts:"
+        f" {', '.join(kinds)}."
+    )
+
+
 def _where(verdict: Verdict) -> str:
     return f"{verdict.place[0]} at epsilon {verdict.place[1]:g}"
 
 
-def _behind(verdict: Verdict) -> str:
-    gap = f"{abs(verdict.gap):.4f}"
-    if not verdict.bare:
-        gap += f" ± {verdict.half:.4f}"
-    return f"behind on {_where(verdict)} by {gap} against {verdict.against}"
+def _close(verdict: Verdict) -> str:
+    """A cell that fairveil does not lead: by how much, and against which peer."""
+    if verdict.word == "behind":
+        gap = f"{abs(verdict.gap):.4f}"
+        gap += "" if verdict.bare else f" ± {verdict.half:.4f}"
+        return f"behind on {_where(verdict)} by {gap} against {verdict.against}"
+    gap = f"{verdict.gap:+.4f}"
+    gap += "" if verdict.bare else f" ± {verdict.half:.4f}"
+    return f"level on {_where(verdict)} with {verdict.against} ({gap})"
 
 
 def _unfinished(lines: Any) -> str:
     """Each private peer's unfinished runs, over all tables and budgets."""
     counts: dict[str, Counter[str]] = {}
-    for line in lines.to_dict("records"):
-        if is_peer(line["method"]) and math.isfinite(line["epsilon"]):
-            for part in filter(None, line["unfinished"].split(", ")):
+    for record in lines.to_dict("records"):
+        if is_peer(record["method"]) and math.isfinite(record["epsilon"]):
+            for part in filter(None, record["unfinished"].split(", ")):
                 status, count = part.rsplit(" ", 1)
-                counts.setdefault(line["method"], Counter())[status] += int(count)
+                counts.setdefault(record["method"], Counter())[status] += int(count)
     return "; ".join(
         f"{name} ({', '.join(f'{k} {v}' for k, v in sorted(found.items()))})"
         for name, found in sorted(counts.items())
@@ -226,62 +188,59 @@ def _unfinished(lines: Any) -> str:
 # --- the overview
 
 
-def _overview(verdicts: Mapping[str, Sequence[Verdict]], lines: Any) -> str:
+def _overview(
+    verdicts: Mapping[str, Sequence[Verdict]], worse: Mapping[str, Any], lines: Any
+) -> str:
     heads = ["table", "epsilon"]
-    for title in _JUDGED.values():
+    for title in JUDGED.values():
         heads += [f"{title}, fairveil", f"{title}, best peer"]
-    told = [_OVERVIEW, *_heads(*heads, "CPU s, fairveil", "CPU s, best peers")]
-    words = {(m, v.place): v.word for m, found in verdicts.items() for v in found}
-    for place, group in lines.groupby(["table", "epsilon"]):
-        if math.isfinite(place[1]):
-            told.append(_overview_line(place, group, words))
-    return "\n".join([*told, ""])
+    words = {
+        (metric, each.place): _words(each, caveats.touched(worse[metric]))
+        for metric, found in verdicts.items()
+        for each in found
+        if each.word != "missing"
+    }
+    floors = caveats.floors(lines)
+    told = [
+        _overview_line(place, group, words, floors.get(place[0], math.inf))
+        for place, group in lines.groupby(["table", "epsilon"])
+        if math.isfinite(place[1])
+    ]
+    heads += ["CPU s, fairveil", "CPU s, best peers"]
+    return "\n".join([_OVERVIEW, *grid(heads, told), ""])
 
 
-def _overview_line(place: Place, group: Any, words: Mapping[Any, str]) -> str:
+def _words(verdict: Verdict, marked: set[Place]) -> str:
+    bare = " (bare)" if verdict.bare else ""
+    mark = f" {WORSE}" if verdict.place in marked else ""
+    return f", {verdict.word}{bare}{mark}"
+
+
+def _overview_line(
+    place: Place, group: Any, words: Mapping[Any, str], floor: float
+) -> list[str]:
     own = group[group["method"] == OURS].to_dict("records")
+    rivals = group[group["method"].map(is_peer)]
     cells, peers = [place[0], f"{place[1]:g}"], {}
-    for metric in _JUDGED:
-        word = words.get((metric, place))
-        text = _cell(own[0], metric) if own else "not run"
+    for metric in JUDGED:
+        text = shown(own[0], metric) if own else "not run"
         text = text or own[0]["unfinished"] or "undefined"
-        cells.append(f"{text}, {word}" if word not in (None, "missing") else text)
-        best = _best(group[group["method"].map(is_peer)], metric)
+        mark = _under(own[0], metric, floor) if own else ""
+        cells.append(f"{text}{mark}{words.get((metric, place), '')}")
+        best = _best(rivals, metric)
         if best is None:
-            cells.append("none finished")
+            cells.append("not run" if rivals.empty else "none finished")
             continue
         peers[best] = group[group["method"] == best].to_dict("records")[0]
-        cells.append(f"{_cell(peers[best], metric)}, {best}")
-    cells.append(_cell(own[0], "cpu_seconds") if own else "")
-    cells.append(" / ".join(_cell(each, "cpu_seconds") for each in peers.values()))
-    return _line(*cells)
+        mark = _under(peers[best], metric, floor)
+        cells.append(f"{shown(peers[best], metric)}{mark}, {best}")
+    cells.append(shown(own[0], "cpu_seconds") if own else "")
+    cells.append(" / ".join(shown(each, "cpu_seconds") for each in peers.values()))
+    return cells
 
 
-# --- variants
-
-
-def _ablation(values: Mapping[str, Values], lines: Any) -> str:
-    variants = lines[lines["method"].str.startswith(f"{OURS}-")]
-    if variants.empty:
-        return ""
-    told = [_ABLATION, *_heads("table", "epsilon", "variant", "runs", *HEADLINE)]
-    for line in variants.to_dict("records"):
-        place = (line["table"], line["epsilon"])
-        cells = [_change(values[m], place, line["method"], m) for m in HEADLINE]
-        budget = "none" if math.isinf(place[1]) else f"{place[1]:g}"
-        told.append(_line(place[0], budget, line["method"], _runs(line), *cells))
-    return "\n".join([*told, ""])
-
-
-def _change(known: Values, place: Place, variant: str, metric: str) -> str:
-    """A variant's figure minus fairveil's; empty where either is missing."""
-    one, other = known.get((*place, variant)), known.get((*place, OURS))
-    if one is None or other is None:
-        return ""
-    gap, half = difference(one, other)
-    if metric not in _BETTER:
-        return f"{gap:+.0f}"
-    return f"{gap:+.4f}" + ("" if math.isnan(half) else f" ± {half:.4f}")
+def _under(record: Mapping[str, Any], metric: str, floor: float) -> str:
+    return f" {FLOOR}" if metric == "tvd2" and record[metric] > floor else ""
 
 
 # --- the sections
@@ -292,28 +251,32 @@ def _private(lines: Any) -> Iterator[str]:
     for (name, epsilon), group in lines.groupby(["table", "epsilon"]):
         if math.isfinite(epsilon):
             ends = lines[(lines["table"] == name) & lines["method"].isin(ENDS)]
-            shown = pd.concat([group, ends]).drop_duplicates("method")
-            yield _section(f"## {name}, epsilon {epsilon:g}", shown)
+            every = pd.concat([group, ends]).drop_duplicates("method")
+            yield _section(f"## {name}, epsilon {epsilon:g}", every)
 
 
 def _free(lines: Any) -> Iterator[str]:
     """What ran without privacy: apart, because it competes with nothing above."""
     found = lines[lines["epsilon"].map(math.isinf)]
-    if not found.empty:
-        yield "## Not private\n\nNothing above counts these methods.\n"
-    for name, group in found.groupby("table"):
-        yield _section(f"### {name}, not private", group)
+    rivals = found[~found["method"].isin(ENDS)]
+    if not rivals.empty:
+        yield (
+            "## Not private\n\nNothing above counts these methods. Tables with nothing"
+            " but ceiling and floor are left out: both stand in the sections above.\n"
+        )
+    for name in sorted(set(rivals["table"])):
+        yield _section(f"### {name}, not private", found[found["table"] == name])
 
 
 def _section(title: str, group: Any) -> str:
-    told = [title, "", *_heads("method", "runs", *HEADLINE)]
     rivals = group[~group["method"].isin(ENDS)]
-    best = {metric: _best(rivals, metric) for metric in _BETTER}
+    best = {metric: _best(rivals, metric) for metric in BETTER}
     ranked = group.sort_values("auroc_gbm", ascending=False, na_position="last")
-    for record in ranked.to_dict("records"):
-        cells = [_cell(record, m, best.get(m)) for m in HEADLINE]
-        told.append(_line(record["method"], _runs(record), *cells))
-    return "\n".join([*told, ""])
+    told = [
+        [each["method"], runs(each), *(shown(each, m, best.get(m)) for m in HEADLINE)]
+        for each in ranked.to_dict("records")
+    ]
+    return "\n".join([title, "", *grid(("method", "runs", *HEADLINE), told), ""])
 
 
 def _best(rivals: Any, metric: str) -> str | None:
@@ -321,35 +284,5 @@ def _best(rivals: Any, metric: str) -> str | None:
     rivals = rivals[rivals[metric].notna()]
     if rivals.empty:
         return None
-    at = (rivals[metric] * _BETTER[metric]).idxmax()
+    at = (rivals[metric] * BETTER[metric]).idxmax()
     return str(rivals.loc[at, "method"])
-
-
-def _cell(record: Mapping[str, Any], metric: str, best: str | None = None) -> str:
-    value = record[metric]
-    if value is None or math.isnan(value):
-        return ""
-    text = f"{value:.0f}" if metric in ("cpu_seconds", "peak_mb") else f"{value:.4f}"
-    if not math.isnan(record[f"{metric}_low"]) and metric in _BETTER:
-        text += f" ± {value - record[f'{metric}_low']:.4f}"
-    return f"**{text}**" if record["method"] == best else text
-
-
-def _runs(record: Mapping[str, Any]) -> str:
-    return ", ".join(t for t in (str(record["runs"]), record["unfinished"]) if t)
-
-
-def _heads(*cells: str) -> tuple[str, str]:
-    return _line(*cells), "|---" * len(cells) + "|"
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _versions(rows: Sequence[Row]) -> str:
-    runs: Any = frame(rows)
-    known: Any = runs.dropna(subset=["library"])[["library", "version"]]
-    known = known.drop_duplicates()
-    told = [f"{r['library']} {r['version']}" for r in known.to_dict("records")]
-    return f"## Versions\n\n{', '.join(sorted(told))}.\n"

@@ -1,22 +1,23 @@
 """The plots beside the page of comparisons, from rows of results alone.
 
 NOT PRIVATE: figures of public tables. The same rows give the same bytes, under one
-version of matplotlib; a plot whose data are not there is not drawn. Colours are those
-of Okabe and Ito, and shapes tell methods apart, too. An unfinished run is written out
-where it would have stood; variants of fairveil are left to the page.
+version of matplotlib; a plot whose data are not there is not drawn, nor is a table on
+which no peer has a run. Colours are those of Okabe and Ito, and shapes tell methods
+apart, too. An unfinished run, or none, is written out where it would have stood;
+variants of fairveil are left to the page.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairveil import _files
-from fairveil.bench.methods import OURS
+from fairveil.bench.methods import ENDS, OURS, is_peer
 from fairveil.bench.results import Row, summary
 from fairveil.errors import ConfigError, problem
 
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ENDS = ("real", "independent")  # ceiling and floor
 _ACROSS = 4  # panels beside each other
 _USUAL = 1.0  # the budget that is shown where it was run
 _MARK, _DARK, _PALE = "#D55E00", "#222222", "#888888"  # the mark is fairveil's
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 _SHAPES = "os^vPX<>"
-_GAP = 0.075  # of a panel's height, between two labels
+_WORSE = "#F0F0F0"  # behind figures that are worse than the floor
 _STYLE = {
     "svg.hashsalt": "fairveil",  # else every drawing has names of its own
     "svg.fonttype": "path",  # a reader's fonts move no label
@@ -43,11 +43,6 @@ _STYLE = {
     "xtick.color": _DARK,
     "ytick.color": _DARK,
 }
-
-
-def is_peer(name: str) -> bool:
-    """Whether a method is somebody else's: no end of the scale, none of ours."""
-    return name not in ENDS and name != OURS and not name.startswith(f"{OURS}-")
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[tuple[str, str]]:
@@ -135,11 +130,11 @@ def _budget(private: Any) -> float | None:
 
 def _dots(private: Any, ends: Any) -> tuple[Figure, str] | None:
     budget = _budget(private)
-    shown = private[private["epsilon"] == budget]
-    if budget is None:
+    shown, left_out = _rivalled(private[private["epsilon"] == budget])
+    if shown.empty:
         return None
     tables, names = _tables(shown), _ranked(shown)
-    across = min(_ACROSS, len(tables))
+    across = _width(len(tables))
     blocks = math.ceil(len(tables) / across)
     size = (1.5 + 2.3 * across, 0.5 + 2 * blocks * (0.75 + 0.19 * len(names)))
     figure, panels = _panels(2 * blocks, across, size, sharey=True)
@@ -155,13 +150,29 @@ def _dots(private: Any, ends: Any) -> tuple[Figure, str] | None:
             _end_lines(axes, ends[ends["table"] == here], metric)
             axes.set_title(here if row == 0 else "")
     if not ends.empty:
-        _end_legend(figure, across)
+        marks = {_END_WORDS[name]: _END_LOOKS[name] for name in ENDS}
+        _legend(figure, marks, "worse than the floor")
     alt = (
         f"Dots with 95 % intervals over seeds at epsilon {budget:g}: AUROC (further "
         f"right is better) and 2-way TVD (further left is better) of {len(names)} "
-        f"private methods on {', '.join(tables)}."
+        f"private methods on {', '.join(tables)}{left_out}."
     )
     return figure, alt
+
+
+def _rivalled(lines: Any) -> tuple[Any, str]:
+    """The lines of tables on which a peer finished, and words on the others."""
+    finished = lines[lines["auroc_gbm"].notna()]
+    pairs = zip(finished["table"], finished["method"], strict=True)
+    tables = {table for table, method in pairs if is_peer(method)}
+    others = sorted(set(finished["table"]) - tables)
+    words = f" (no peer has a run, left out: {', '.join(others)})" if others else ""
+    return lines[lines["table"].isin(tables)], words
+
+
+def _width(count: int) -> int:
+    """Panels beside each other, so that few places stay empty."""
+    return min((_ACROSS, 3), key=lambda w: -count % w) if count > _ACROSS else count
 
 
 def _ranked(shown: Any) -> list[str]:
@@ -193,6 +204,8 @@ def _dot_panel(axes: Axes, lines: Any, names: Sequence[str], metric: str) -> Non
             axes.plot(ends, (height, height), color=colour, lw=1.6, alpha=0.6)
         shape, width = ("D", 6) if own else ("o", 4.5)
         axes.plot([value], [height], shape, color=colour, ms=width)
+    for name in set(names) - set(lines["method"]):
+        _say(axes, names.index(name), "not run")
     axes.set_xlabel(f"{label} ({better} is better)")
     axes.locator_params(axis="x", nbins=4)
     axes.margins(x=0.08)
@@ -209,25 +222,54 @@ def _dot_panel(axes: Axes, lines: Any, names: Sequence[str], metric: str) -> Non
 def _say(axes: Axes, height: float, words: str) -> None:
     """Write how a run ended, on white, so that no line crosses the words."""
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-    text = axes.text(0.03, height, words, va="center", color="#666666", fontsize=7)
-    text.set(transform=axes.get_yaxis_transform(), bbox=box, style="italic")
+    text = axes.text(0.5, height, words, va="center", color="#666666", fontsize=7)
+    text.set(
+        transform=axes.get_yaxis_transform(), bbox=box, style="italic", ha="center"
+    )
 
 
 def _end_lines(axes: Axes, ends: Any, metric: str) -> None:
-    for name, style in zip(ENDS, ("--", ":"), strict=True):
-        known = ends.loc[ends["method"] == name, metric].dropna()
-        for value in known[:1]:
-            axes.axvline(value, color=_PALE, lw=0.9, ls=style, zorder=0)
+    """Ceiling and floor, and a shade over what is worse than the floor."""
+    known = {
+        name: float(ends.loc[ends["method"] == name, metric].dropna().iloc[0])
+        for name in ENDS
+        if ends.loc[ends["method"] == name, metric].notna().any()
+    }
+    for name, value in known.items():
+        axes.axvline(value, zorder=0.5, **_END_LOOKS[name])
+    low, high = axes.get_xlim()
+    if ENDS[1] in known:
+        floor = known[ENDS[1]]
+        span = (low, floor) if metric == "auroc_gbm" else (floor, high)
+        axes.axvspan(*span, color=_WORSE, lw=0, zorder=0)
+    axes.set_xlim(low, high)
 
 
-def _end_legend(figure: Figure, across: int) -> None:
+_END_WORDS: Mapping[str, str] = {
+    ENDS[0]: "ceiling: the training rows",
+    ENDS[1]: "floor: each column shuffled",
+}
+_END_LOOKS: Mapping[str, Mapping[str, Any]] = {
+    ENDS[0]: {"color": _PALE, "lw": 0.9, "ls": "--"},
+    ENDS[1]: {"color": _DARK, "lw": 1.2, "ls": ":"},
+}
+
+
+def _legend(
+    figure: Figure, looks: Mapping[str, Mapping[str, Any]], shade: str | None = None
+) -> None:
+    """One legend for all panels: lines to names could be read as figures."""
     from matplotlib.lines import Line2D  # noqa: PLC0415  (an extra)
+    from matplotlib.patches import Patch  # noqa: PLC0415  (an extra)
 
-    lines = [Line2D([], [], color=_PALE, lw=0.9, ls=style) for style in ("--", ":")]
-    texts = ["ceiling: the training rows", "floor: each column shuffled"]
-    columns = min(2, across)
+    marks: list[Any] = [Line2D([], [], **look) for look in looks.values()]
+    names = list(looks)
+    if shade is not None:
+        marks.append(Patch(color=_WORSE))
+        names.append(shade)
+    columns = max(1, min(4, len(names), int(figure.get_figwidth() // 1.6)))
     figure.legend(
-        lines, texts, loc="outside lower center", ncols=columns, frameon=False
+        marks, names, loc="outside lower center", ncols=columns, frameon=False
     )
 
 
@@ -235,51 +277,63 @@ def _end_legend(figure: Figure, across: int) -> None:
 
 
 def _budgets(private: Any) -> tuple[Figure, str] | None:
-    known = private[private["auroc_gbm"].notna()]
+    known, left_out = _rivalled(private[private["auroc_gbm"].notna()])
     counts = known.groupby("table")["epsilon"].nunique()
     tables = [name for name in _tables(known) if counts[name] > 1]
     if not tables:
         return None
-    looks = _looks(private["method"])
+    known = known[known["table"].isin(tables)]
+    looks = _looks(set(known["method"]))
     figure, panels = _wrapped(len(tables))
     for axes, name in zip(panels, tables, strict=True):
         here = known[known["table"] == name].sort_values("epsilon")
-        last = {}
         for method, line in here.groupby("method"):
+            _intervals(axes, line, looks[method], "epsilon")
             axes.plot(line["epsilon"], line["auroc_gbm"], **looks[method])
-            last[method] = (line["epsilon"].iloc[-1], line["auroc_gbm"].iloc[-1])
         _log_axis(axes, sorted(set(here["epsilon"])), "epsilon (log scale)")
         axes.set(title=name, ylabel="AUROC")
-        _label(axes, last, looks)
+    _legend(figure, looks)
     alt = (
-        f"Lines of AUROC, mean over seeds, against epsilon for "
-        f"{known['method'].nunique()} private methods on {', '.join(tables)}."
+        f"Lines of AUROC, mean over seeds, against epsilon for {len(looks)} private "
+        f"methods on {', '.join(tables)}{left_out}; bars are 95 % intervals over "
+        "seeds, and a point without one is a single run."
     )
     return figure, alt
+
+
+def _intervals(axes: Axes, lines: Any, look: Mapping[str, Any], across: str) -> None:
+    """Bars where a method has several runs, over its budgets or costs."""
+    for each in lines.to_dict("records"):
+        low, high = each["auroc_gbm_low"], each["auroc_gbm_high"]
+        if not math.isnan(low):
+            ends = max(low, 0.0), min(high, 1.0)
+            at = (each[across],) * 2
+            axes.plot(at, ends, color=look["color"], lw=3, alpha=0.35, zorder=1)
 
 
 def _costs(private: Any) -> tuple[Figure, str] | None:
     budget = _budget(private)
     known = private[private["auroc_gbm"].notna() & (private["cpu_seconds"] > 0)]
-    known = known[known["epsilon"] == budget]
+    known, left_out = _rivalled(known[known["epsilon"] == budget])
+    known = known[known.groupby("table")["method"].transform("count") > 1]
     if known.empty:
         return None
-    looks, tables = _looks(private["method"]), _tables(known)
+    looks, tables = _looks(set(known["method"])), _tables(known)
     figure, panels = _wrapped(len(tables))
     for axes, name in zip(panels, tables, strict=True):
-        here, points = known[known["table"] == name], {}
-        for line in here.to_dict("records"):
-            method = line["method"]
-            points[method] = (line["cpu_seconds"], line["auroc_gbm"])
-            axes.plot(*([each] for each in points[method]), **looks[method])
+        here = known[known["table"] == name]
+        for method, line in here.groupby("method"):
+            _intervals(axes, line, looks[method], "cpu_seconds")
+            axes.plot(line["cpu_seconds"], line["auroc_gbm"], **looks[method])
         span = here["cpu_seconds"].min(), here["cpu_seconds"].max()
         _log_axis(axes, _round_numbers(*span), "CPU seconds (log scale)", span)
+        axes.margins(y=0.1)
         axes.set(title=name, ylabel="AUROC")
-        _label(axes, points, looks)
+    _legend(figure, looks)
     alt = (
-        f"Points of AUROC against CPU seconds, means over seeds at epsilon "
-        f"{budget:g}, for {known['method'].nunique()} private methods on "
-        f"{', '.join(tables)}; up and left is better."
+        "Points of AUROC against CPU seconds, means over seeds, 95 % intervals, "
+        f"at epsilon {budget:g}, for {len(looks)} private methods on "
+        f"{', '.join(tables)}{left_out}; up and left is better."
     )
     return figure, alt
 
@@ -299,7 +353,7 @@ def _wrapped(count: int) -> tuple[Figure, list[Axes]]:
     return figure, every[:count]
 
 
-def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def _looks(names: Collection[str]) -> dict[str, dict[str, Any]]:
     """How each method looks, in every plot; no two share both colour and shape."""
     looks: dict[str, dict[str, Any]] = {
         name: {
@@ -311,7 +365,7 @@ def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         for place, name in enumerate(sorted(set(names) - {OURS}))
     }
     own = {"color": _MARK, "marker": "D", "ms": 6, "lw": 2.2, "zorder": 3}
-    return {**looks, OURS: own}
+    return {OURS: own, **looks} if OURS in names else looks
 
 
 def _log_axis(
@@ -342,48 +396,3 @@ def _round_numbers(low: float, high: float) -> list[float]:
     ticks = [step * 10.0**power for power in powers for step in steps]
     inner = [each for each in ticks if low / 1.15 <= each <= high * 1.15]
     return inner or [float(f"{low:.2g}")]
-
-
-def _label(
-    axes: Axes,
-    points: Mapping[str, tuple[float, float]],
-    looks: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Name the points in a column at the right, each with a thin line to its name."""
-    axes.margins(y=0.08)
-    low, high = axes.get_ylim()
-    names = sorted(points, key=lambda name: (points[name][1], name))
-    heights = _spread([(points[name][1] - low) / (high - low) for name in names])
-    for name, height in zip(names, heights, strict=True):
-        colour = looks[name]["color"]
-        axes.annotate(
-            name,
-            points[name],
-            xytext=(1.06, height),
-            textcoords="axes fraction",
-            va="center",
-            color=_MARK if name == OURS else _DARK,
-            fontweight="bold" if name == OURS else "normal",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "lw": 0.8,
-                "ls": (0, (1, 2)),  # dots, lest it be read as figures
-                "relpos": (0, 0.5),
-                "shrinkA": 0,
-                "shrinkB": 3,
-                "zorder": 0,
-            },
-        )
-
-
-def _spread(wanted: Sequence[float]) -> list[float]:
-    """Rising heights near the wanted, rising ones, but never closer than the gap."""
-    found: list[float] = []
-    for want in wanted:
-        found.append(max(want, found[-1] + _GAP) if found else want)
-    top = 1.0
-    for place in range(len(found) - 1, -1, -1):
-        found[place] = min(found[place], top)
-        top = found[place] - _GAP
-    return found
