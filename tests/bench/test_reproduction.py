@@ -97,7 +97,7 @@ def test_means_and_half_widths_are_of_the_rows(written):
 def test_each_figure_of_the_paper_has_its_own_value(written, name):
     text = written(row("fairveil-redraw"))
     if name.startswith("probe"):
-        assert changes(text, name)[2] == "0.7000"
+        assert changes(text, name)[2] == "0.7000 (0.2000)"  # and how far from .5
     else:
         assert cells(text, name)["fairveil-redraw"] == f"{FIGURES[name]:.4f}"
 
@@ -192,7 +192,68 @@ def test_the_ablation_pairs_by_seed(written):
     assert changes(text, "cluster_mi_sex")[-1] == "-0.4000 ± 1.2706"
     assert changes(text, "cluster_mi_sex")[2] == "0.1000"
     assert "below that of `fairveil` in 1 of 1 cells" in text
-    assert "below that of `fairveil-redraw` in 0 of 1 cells" in text
+    assert "below that of `fairveil-redraw`" not in text  # chance, no achievement
+
+
+def test_a_probe_changes_by_its_distance_from_blind(written):
+    text = written(
+        row("fairveil", probe_sex=0.55), row("fairveil-independence", probe_sex=0.27)
+    )
+    plain, critic, _, change = changes(text, "probe_sex")
+    assert (plain, critic) == ("0.5500 (0.0500)", "0.2700 (0.2300)")
+    assert change == "0.1800"  # further from .5, though smaller
+
+
+def test_what_chance_makes_of_a_probe_is_told(written):
+    text = written(row("fairveil"), row("independent", epsilon=INF, probe_sex=0.38))
+    assert "it lies up to 0.1200 from .5 (heart_failure, probe_sex)" in text
+    assert "Chance alone moves a probe" not in written(row("fairveil"))
+
+
+def test_a_collapsed_column_is_flagged_and_no_fairness(written):
+    lost: dict[str, Any] = {
+        "cluster_parity_sex": 0.0,
+        "cluster_parity_null_sex": 0.0,
+        "cluster_mi_sex": 0.0,
+        "cluster_mi_null_sex": 0.0,
+        "probe_sex": 0.5,
+    }
+    text = written(row("fairveil-independence", **lost), row("fairveil"))
+    for name in ("cluster_parity_sex", "cluster_mi_sex", "cluster_mi_null_sex"):
+        assert cells(text, name)["fairveil-independence"] == "0.0000 †"
+        assert "†" not in cells(text, name)["fairveil"]
+    assert "†" not in cells(text, "mmd")["fairveil-independence"]
+    assert (
+        "- † The figures of `fairveil-independence` are those of a column sex" in text
+    )
+    assert changes(text, "probe_sex")[1] == "0.5000 † (0.0000)"
+    hidden = {**lost, "cluster_mi_null_sex": 0.01}  # chance makes something of it
+    assert "†" not in written(row("fairveil-independence", **hidden))
+
+
+def test_a_kernel_figure_that_tells_a_shuffle_from_nothing_is_flagged(written):
+    shuffled = row("independent", epsilon=INF, mmd=0.0200)
+    flat = written(row("fairveil", mmd=0.0205), row("fairveil-paper"), shuffled)
+    assert cells(flat, "mmd ‡".replace("mmd", "`mmd`"))["fairveil"] == "0.0205"
+    assert "- ‡ within a tenth for every release" in flat
+    assert "`mmd_median` ‡" in flat
+    text = written(row("fairveil", mmd=0.0230), row("fairveil-paper"), shuffled)
+    assert cells(text, "mmd")["fairveil"] == "0.0230"
+    assert "`mmd` ‡" not in text
+    assert "‡" not in written(row("fairveil"), row("fairveil-paper"))  # no shuffle
+
+
+def test_where_the_papers_sizes_were_run_is_told(written):
+    text = written(
+        row("fairveil-paper"),
+        row("fairveil-paper", table="hiv_actg175"),
+        row("fairveil-paper", table="obesity", status="timeout"),
+        row("fairveil", table="appendicitis"),
+    )
+    told = "was run on 1 of the paper's six tables (heart_failure) and on hiv_actg175."
+    assert told in text
+    assert "(obesity, appendicitis, diabetes_brfss: no finished run)" in text
+    assert "was run on 0 of the paper's six tables (none)." in written(row("fairveil"))
 
 
 def test_an_ablation_without_partner_counts_nothing(written):
