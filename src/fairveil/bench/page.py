@@ -42,7 +42,7 @@ best method of a section by its mean. `real` (the training rows themselves) is t
 ceiling and `independent` (each column shuffled) the floor.
 [metrics.md](metrics.md) explains the columns; CPU seconds include starting and imports.
 
-`fairveil` here is `fairness=None`, because that is what the peers offer; **the default
+`fairveil` here is `fairness=None`, as the private peers offer no more; **the default
 of the library is `independence`**, which [costs
 something](#fairness-and-what-it-costs). AIM runs with 2 rounds for each column (28 on
 Adult): its library's default of 16 takes hours, so AIM is not at its best here.

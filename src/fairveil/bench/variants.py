@@ -38,9 +38,9 @@ its AUROC is negative or its TVD is positive here.
 """
 _FAIRNESS = f"""## Fairness, and what it costs
 
-`{OURS}` on this page is `fairness=None`: the peers promise no fairness, so utility is
-compared without it. **The library's default is `independence`**, whose rows are
-`{_FAIR}`: what a user gets who sets nothing. `{OURS}-redraw` is the trivial
+`{OURS}` on this page is `fairness=None`: the private peers promise no fairness, so
+utility is compared without it. **The library's default is `independence`**, whose rows
+are `{_FAIR}`: what a user gets who sets nothing. `{OURS}-redraw` is the trivial
 baseline. [figures.md](figures.md) has both for Adult over three seeds, and
 [fairness.md](fairness.md) tells what is promised. Below, `probe_hidden_c` is the AUROC
 of an auditor for column c from the columns that are not sensitive (near .5 is hidden,
