@@ -16,7 +16,7 @@ from fairveil.tables import files
 from fairveil.tables.files import read_table, write_table
 
 SECRET = "hunter2"
-COMMANDS = ("demo", "schema", "fit", "sample", "evaluate")
+COMMANDS = ("demo", "schema", "fit", "refine", "frontier", "sample", "evaluate")
 
 
 def run(*args):
@@ -236,8 +236,12 @@ def test_a_table_without_rows_is_fitted_as_any_other(
         (["--max-rows-per-unit", "0"], "max_rows_per_unit must be"),
         (["--random-state", "-1"], "random_state must be"),
         (["--insecure-noise-seed", "-1"], "insecure_noise_seed must be"),
-        (["--target", "sex"], "target is not supported"),
-        (["--legitimate", "age"], "legitimate is not supported"),
+        (["--target", "sex"], "a target belongs to the mode 'outcome'"),
+        (["--legitimate", "age"], "legitimate columns belong to a promise"),
+        (["--group-budget", ".95"], "group_budget must lie between 0 and 0.9"),
+        (["--blind", "2"], "blind must lie between"),
+        (["--proxies", "-1"], "proxies must lie between"),
+        (["--shares", "sex"], "shares cannot be read"),
         (["--ledger", "l.json"], "no such ledger file; got"),
         (["--ledger", "s.json"], "not a ledger file"),
         (["--discovery-share", "0"], "discovery_share must be"),

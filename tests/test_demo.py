@@ -196,14 +196,14 @@ def test_a_long_column_name_is_folded_and_markup_is_not_obeyed(result, capsys):
 
 def test_the_statement_is_wrapped_and_whole(tiny_model, capsys):
     statement = tiny_model.statement_
-    show_statement(statement)
+    show_statement(statement, tiny_model.promise_)
     shown = capsys.readouterr().out
     assert shown.startswith("Differentially private: epsilon = 1, delta = 1e-05.\n")
     assert max(map(len, shown.splitlines())) <= 80
     for stage in statement.spent_by_stage():
         assert f"\n{stage} " in shown
     text = " ".join(shown.split())
-    for sentence in (*statement.assumptions, statement.fairness["promise"]):
+    for sentence in (*statement.assumptions, tiny_model.promise_["promise"]):
         assert " ".join(sentence.split()) in text
     assert "declared by the tests" in text
 

@@ -56,10 +56,50 @@ def quiet(_stage, _done, _total):
     return
 
 
-def run(border, singles, fit=None, n_hat=500, progress=quiet):
+def run(border, singles, fit=None, n_hat=500, progress=quiet, groups=()):
     return _rounds.measured(
-        border, singles, settings=fit or fit_of(), n_hat=n_hat, progress=progress
+        border,
+        singles,
+        settings=fit or fit_of(),
+        n_hat=n_hat,
+        groups=groups,
+        progress=progress,
     )
+
+
+# --- a budget set apart for groups -------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_pairs_of_a_group_are_measured_first_out_of_their_share(share):
+    codes = codes_of()
+    border, fit = border_of(codes), fit_of(group_share=share)
+    found, _rows = run(border, singles_of(codes), fit, groups=(1,))
+    events = border.ledger.events
+    named = [e for e in events if "groups" in e.what]
+    if not share:
+        assert not named
+        return
+    pairs = [m.columns for m in found[: len(named)]]
+    assert sorted(pairs) == [(0, 1), (1, 2), (1, 3)]
+    assert events[: len(named)] == tuple(named)  # before anything is selected
+    spent = sum(e.rho for e in named) / border.ledger.rho_cap
+    assert spent == pytest.approx(share * fit.split.marginals, rel=1e-3)
+    whole = sum(e.rho for e in events) / border.ledger.rho_cap
+    assert whole <= fit.split.marginals + fit.split.selection
+    assert whole > 0.98 * (fit.split.marginals + fit.split.selection)
+    for marginal, event in zip(found, named, strict=False):
+        assert event.rho >= 0.5 / marginal.noise_stddev**2 * (1 - 1e-9)
+    later = [m.columns for m in found[len(named) :]]
+    assert not set(later) & set(pairs)
+
+
+def test_a_table_of_two_columns_has_nothing_to_set_apart():
+    codes = codes_of(sizes=(2, 3))
+    border = border_of(codes, (2, 3))
+    fit = fit_of(rounds=1, group_share=0.5)
+    found, _rows = run(border, singles_of(codes, (2, 3)), fit, groups=(0,))
+    assert [m.columns for m in found] == [(0, 1)]
 
 
 # --- the budget --------------------------------------------------------------------

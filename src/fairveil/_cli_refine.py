@@ -41,6 +41,13 @@ Blind = Annotated[
         "columns that goes too, 0 to 1."
     ),
 ]
+Proxies = Annotated[
+    float,
+    typer.Option(
+        help="For independence and redraw: how far columns that name a group are "
+        "loosened from the others, 0 to 1."
+    ),
+]
 Shares = Annotated[
     list[str] | None,
     typer.Option(
@@ -54,8 +61,8 @@ def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     app.command(
         epilog=(
-            "Example: fairveil refine model.fairveil --fairness outcome --target income "
-            "--sensitive sex,race -o outcome.fairveil"
+            "Example: fairveil refine model.fairveil --fairness outcome --target "
+            "income --sensitive sex,race -o outcome.fairveil"
         )
     )(refine)
 
@@ -74,6 +81,7 @@ def refine(
     target: Target = None,
     legitimate: Legitimate = None,
     blind: Blind = BLIND,
+    proxies: Proxies = 0.0,
     shares: Shares = None,
     clusters: Annotated[
         int | None, typer.Option(help="Merge released clusters down to so many.")
@@ -101,6 +109,7 @@ def refine(
             target=target,
             legitimate=column_names(legitimate),
             blind=blind,
+            proxies=proxies,
             shares=shares_of(shares),
             clusters=clusters,
             generator=generator,
@@ -128,7 +137,7 @@ def shares_of(given: list[str] | None) -> Any:
     out: dict[str, dict[str, float]] = {}
     for text in given:
         name, colon, rest = text.partition(":")
-        pairs = [pair for row in csv.reader([rest]) for pair in row]
+        pairs = [pair for row in csv.reader([rest]) for pair in row] or [""]
         for pair in pairs:
             value, equals, share = pair.rpartition("=")
             try:

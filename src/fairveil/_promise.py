@@ -33,6 +33,10 @@ _MODES: Mapping[str | None, str] = {
 }
 _PART = " At strength {strength:g} this holds in part."
 _GIVEN = ", beyond what goes through {legitimate}"
+_LOOSE = (
+    " Proxies were loosened (proxies = {proxies:g}): the columns that name the groups "
+    "best hang less on the others than they do in the data."
+)
 _SHARES = " Shares of the groups were set, not measured: {shares}."
 
 
@@ -46,6 +50,7 @@ def fairness_promise(wish: Wish) -> dict[str, Any]:
         "target": wish.target,
         "legitimate": list(wish.legitimate),
         "blind": wish.blind if wish.fairness == "outcome" else None,
+        "proxies": wish.proxies,
         "shares": wish.shares
         if isinstance(wish.shares, str)
         else {name: dict(found) for name, found in wish.shares.items()},
@@ -65,6 +70,8 @@ def _words(wish: Wish) -> str:
     )
     if wish.fairness is not None and wish.strength < 1.0:
         text += _PART.format(strength=wish.strength)
+    if wish.proxies:
+        text += _LOOSE.format(proxies=wish.proxies)
     if wish.shares != "kept":
         text += _SHARES.format(shares=_told(wish.shares))
     return text

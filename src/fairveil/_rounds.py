@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from fairveil.private.view import Border
 
 Progress = Callable[[str, int, int], None]
 _STAGE = "marginals"
+_PAIR = 2
 _SLACK = 1e-9  # of a part: sums of rounded parts never pass the whole
 _LEAST_COUNT = 0.1  # rows in a cell of the first model: nothing is impossible
 
@@ -40,6 +42,7 @@ def measured(
     *,
     settings: Fit,
     n_hat: int,
+    groups: Clique = (),
     progress: Progress,
 ) -> tuple[list[Marginal], Codes]:
     """Select a marginal, measure it, fit the model; until the budget is spent.
@@ -49,6 +52,7 @@ def measured(
         singles: released one-ways of all columns.
         settings: constants.
         n_hat: released row count.
+        groups: sensitive columns, whose pairs are measured before any selection.
         progress: called with ("marginals", done, rounds expected).
 
     Returns:
@@ -71,8 +75,16 @@ def measured(
     rounds = min(rounds_of(wish, border.ledger.rho_cap, n_hat), len(candidates))
     if rounds == 0:  # a single column has no pairs
         return [], pool.codes
-    budget = Budget(settings, candidates, sizes, rounds)
     share = border.ledger.share
+    pairs = [q for q in candidates if len(q) == _PAIR and set(q) & set(groups)]
+    if pairs and wish.group_share and len(pairs) < len(candidates):
+        known += _of_groups(counter, pairs, sizes, settings, share)
+        candidates = [q for q in candidates if q not in pairs]
+        pool.rake(targets_of(known, n_hat), sweeps=wish.inner, **belief)
+        pool.refresh(rng)
+        settings = _without_groups(settings)
+        rounds = min(max(round(rounds * (1.0 - wish.group_share)), 1), len(candidates))
+    budget = Budget(settings, candidates, sizes, rounds)
     while candidates and budget.open:
         picked = counter.select(
             candidates,
@@ -97,6 +109,33 @@ def measured(
     pool.rake(targets_of(known, n_hat), sweeps=1, **belief)
     pool.temper()
     return known[len(singles) :], pool.resampled(rng)
+
+
+def _of_groups(
+    counter: Counter,
+    pairs: Sequence[Clique],
+    sizes: Sizes,
+    settings: Fit,
+    share: Callable[[float], float],
+) -> list[Marginal]:
+    """Pairs of a sensitive column with the others, measured without being selected."""
+    wish = settings.measuring
+    whole = settings.split.marginals * wish.group_share * (1.0 - _SLACK)
+    parts = shares_by_cells([cells(sizes, q) for q in pairs], wish) * whole
+    return [
+        counter.marginal(
+            pair, rho=share(float(part)), stage=_STAGE, what=f"groups {i + 1}"
+        ).value
+        for i, (pair, part) in enumerate(zip(pairs, parts, strict=True))
+    ]
+
+
+def _without_groups(settings: Fit) -> Fit:
+    """What is left to the rounds; the split still sums to 1."""
+    split = settings.split
+    spent = split.marginals * settings.measuring.group_share
+    left = replace(split, marginals=split.marginals - spent, rows=split.rows + spent)
+    return replace(settings, split=left)
 
 
 class Budget:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -45,6 +46,7 @@ class Wishes(Protocol):
     strength: float
     legitimate: Any
     blind: float
+    proxies: float
     shares: Any
     schema: Schema | None
     discover: bool | None
@@ -53,6 +55,7 @@ class Wishes(Protocol):
     unit: str | None
     max_rows_per_unit: int
     ledger: Any
+    group_budget: float
     generator: str
     preset: str | config.Fit | None
     random_state: int | None
@@ -84,23 +87,30 @@ def check_wishes(wishes: Wishes) -> None:
     _check.in_range(0.0, 0.5, discovery_share=wishes.discovery_share)
     _check.positive(discovery_share=wishes.discovery_share)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
-    named = isinstance(wishes.unit, str) and wishes.unit and wishes.unit.isprintable()
-    if wishes.unit is not None and not named:
-        raise ConfigError(problem("unit must be a printable column name"))
-    if wishes.unit == _ROW:
-        raise ConfigError(
-            problem(
-                "a unit column may not be called 'row': that names fits by row",
-                try_="another name",
-            )
-        )
-    wish_of(wishes)
+    _check_unit(wishes.unit)
+    wish = wish_of(wishes)
+    _check.in_range(0.0, 0.9, group_budget=wishes.group_budget)
+    if wishes.group_budget and not wish.sensitive:
+        raise ConfigError(problem("group_budget needs a sensitive column"))
     if not isinstance(wishes.preset, config.Fit):
         _check.one_of(config.PRESETS, preset=wishes.preset)
     for name in ("random_state", "insecure_noise_seed"):
         value = getattr(wishes, name)
         if value is not None:
             _check.whole(0, **{name: value})
+
+
+def _check_unit(unit: str | None) -> None:
+    named = isinstance(unit, str) and unit and unit.isprintable()
+    if unit is not None and not named:
+        raise ConfigError(problem("unit must be a printable column name"))
+    if unit == _ROW:
+        raise ConfigError(
+            problem(
+                "a unit column may not be called 'row': that names fits by row",
+                try_="another name",
+            )
+        )
 
 
 def wish_of(wishes: Wishes) -> Wish:
@@ -125,10 +135,20 @@ def wish_of(wishes: Wishes) -> Wish:
         target=wishes.target,
         legitimate=tuple(wishes.legitimate),
         blind=wishes.blind,
+        proxies=wishes.proxies,
         shares=shares,
     )
     wish.check()
     return wish
+
+
+def settings_of(wishes: Wishes) -> config.Fit:
+    """The constants of the fit, with the budget that is set apart for groups."""
+    settings = config.preset(wishes.preset)
+    if not wishes.group_budget:
+        return settings
+    measuring = replace(settings.measuring, group_share=wishes.group_budget)
+    return replace(settings, measuring=measuring)
 
 
 def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:

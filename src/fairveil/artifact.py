@@ -36,6 +36,7 @@ from fairveil.post.bundle import Bundle
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.finish import wanted_of
 from fairveil.post.generator import Generator
+from fairveil.post.roles import loosening_of
 from fairveil.post.sample import Sampler
 from fairveil.post.teacher import Teacher
 from fairveil.post.wish import Wish
@@ -189,6 +190,7 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
         settings.calibration.choices,
         parts.redraw(facts["redraw"], bundle, wish, tensors),
         parts.outcome(facts["outcome"], bundle, wish, tensors),
+        loosening_of(bundle, wish),
     )
     checks.granted(wish, sampler)
     statement = Statement.from_dict(facts["statement"])

@@ -8,7 +8,7 @@ warm-start the VAE, at no cost. Everything it returns is released.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -51,11 +51,12 @@ from fairveil.schema import Schema
 Progress = Callable[[str, int, int], None]
 
 
-def measure_table(
+def measure_table(  # noqa: PLR0913  (all that a fit is made of)
     table: nw.DataFrame[Any],
     facts: Schema | Plan,
     *,
     settings: Fit,
+    groups: Sequence[str] = (),
     ledger: Ledger,
     noise: NoiseSource,
     unit: str | None,
@@ -69,6 +70,7 @@ def measure_table(
         facts: public facts of the columns to synthesise; a plan names those that are to
             be discovered under the split's share.
         settings: constants.
+        groups: sensitive columns whose pairs are measured first (public names).
         ledger: a fresh ledger; for a plan it reserves the delta of discovery.
         noise: source of privacy noise.
         unit, max_rows_per_unit: unit of privacy.
@@ -100,7 +102,12 @@ def measure_table(
     sizes = codec.sizes
     border = recoded(border, labels, sizes)
     chosen, rows = measured(
-        border, singles, settings=settings, n_hat=n_hat, progress=progress
+        border,
+        singles,
+        settings=settings,
+        n_hat=n_hat,
+        groups=tuple(codec.index(name) for name in groups),
+        progress=progress,
     )
     teacher = _teacher(border, rows, settings, n_hat, progress)
     return Bundle(codec, teacher, (*singles, *chosen), rows, n_hat)

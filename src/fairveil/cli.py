@@ -31,6 +31,7 @@ from fairveil._cli_refine import (
     Blind,
     Legitimate,
     Mode,
+    Proxies,
     Shares,
     Strength,
     Target,
@@ -217,6 +218,12 @@ def fit(
     max_rows_per_unit: Annotated[
         int, typer.Option(help="Rows used of each person, at most.")
     ] = 1,
+    group_budget: Annotated[
+        float,
+        typer.Option(
+            help="Part of the marginals' budget for pairs with a sensitive column."
+        ),
+    ] = 0.0,
     generator: Annotated[
         Literal["wgan", "decoder"],
         typer.Option(metavar="NAME", help="wgan, or decoder as an ablation."),
@@ -231,6 +238,7 @@ def fit(
     target: Target = None,
     legitimate: Legitimate = None,
     blind: Blind = BLIND,
+    proxies: Proxies = 0.0,
     shares: Shares = None,
     ledger: Annotated[
         Path | None,
@@ -271,10 +279,12 @@ def fit(
         strength=strength,
         legitimate=column_names(legitimate),
         blind=blind,
+        proxies=proxies,
         shares=shares_of(shares),
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
         ledger=book,
+        group_budget=group_budget,
         schema=None if schema is None else Schema.load(schema),
         discover=discover,
         discovery_share=discovery_share,

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field, fields
 
 from fairveil import _check
+from fairveil._config_release import Calibration, GanTraining
 from fairveil.errors import ConfigError, problem
 
 FAIRNESS_MODES = (None, "redraw", "independence", "outcome")
@@ -197,6 +198,7 @@ class Measuring:
         one_way_noise: noise of a one-way's count, as a part of all rows, from which on
             one-ways get more of the budget (``_sizing``).
         most_single: the largest share of the budget that they then get.
+        group_share: part of the marginals' budget for pairs with a sensitive column.
         grid_noise: noise of all cells of a public grid together, as a part of all rows
             and counted without cancelling, from which on the grid is made coarser.
         least_cells: cells of the coarsest one.
@@ -218,6 +220,7 @@ class Measuring:
     most_rounds: int = 80
     one_way_noise: float = 0.02
     most_single: float = 0.6
+    group_share: float = 0.0
     grid_noise: float = 0.35
     least_cells: int = 8
     cell_exponent: float = 2.0 / 3.0
@@ -245,85 +248,10 @@ class Measuring:
         _check.positive(reference_signal=self.reference_signal)
         _check.in_range(1.0, 1e3, price_span=self.price_span)
         _check.positive(one_way_noise=self.one_way_noise, grid_noise=self.grid_noise)
-        _check.in_range(0.0, 0.9, most_single=self.most_single)
+        _check.in_range(
+            0.0, 0.9, most_single=self.most_single, group_share=self.group_share
+        )
         _check.whole(4, least_cells=self.least_cells)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GanTraining:
-    """The WGAN-GP and the fairness critic; nothing here can change privacy.
-
-    Attributes:
-        steps: generator steps.
-        critic_steps: critic steps for each generator step.
-        batch: rows in a critic batch.
-        marginal_batch: rows in the batch of the marginal distance.
-        learning_rate: of the generator; the critics use twice it.
-        penalty: weight of the gradient penalty.
-        wasserstein: weight of the WGAN term in the generator's loss.
-        marginal: weight of the marginal distance in it.
-        fairness: weight of the fairness critic in it, at strength 1.
-        temperature: of the Gumbel-softmax.
-        averaging: decay of the generator's weight average.
-        noise, extra: dimensions of fresh noise; hidden units beyond the decoder's.
-        critic: widths of the critic's hidden layers.
-        fair_critic: widths of the fairness critic's hidden layers.
-    """
-
-    steps: int = 1000
-    critic_steps: int = 3
-    batch: int = 256
-    marginal_batch: int = 1024
-    learning_rate: float = 2e-3
-    penalty: float = 10.0
-    wasserstein: float = 0.02
-    marginal: float = 3.0
-    fairness: float = 1.0
-    temperature: float = 0.7
-    averaging: float = 0.99
-    noise: int = 8
-    extra: int = 64
-    critic: tuple[int, ...] = (128, 64)
-    fair_critic: tuple[int, ...] = (128, 64)
-
-    def __post_init__(self) -> None:
-        _check.whole(1, steps=self.steps, critic_steps=self.critic_steps)
-        _check.whole(2, batch=self.batch, marginal_batch=self.marginal_batch)
-        _check.positive(learning_rate=self.learning_rate, temperature=self.temperature)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """Weights fitted to the marginals; nothing here can change privacy.
-
-    Attributes:
-        pool: generated rows that the weights are fitted on.
-        iterations: times the pool is swept anew and the weights follow; 0 leaves the
-            generator uncalibrated.
-        sweeps: Gibbs sweeps of each row, in the fit of the weights and in a release.
-        softness: rows of prior belief in the generator; larger trusts noisy cells less.
-        least_stddev: a cell's noise counts as at least this (a probability): with less
-            noise the pool's own sampling error would be fitted.
-        most_pairs: unmeasured pairs that are held to what the marginal model says.
-        unmeasured_stddev: noise that each of their cells is held to have.
-        choices: rows of which one is released, that which best balances the table;
-            1 releases them as they come.
-    """
-
-    pool: int = 60_000
-    iterations: int = 4
-    sweeps: int = 3
-    softness: float = 1000.0
-    least_stddev: float = 3e-4
-    most_pairs: int = 100
-    unmeasured_stddev: float = 1e-3
-    choices: int = 3
-
-    def __post_init__(self) -> None:
-        _check.whole(1, pool=self.pool, sweeps=self.sweeps, choices=self.choices)
-        _check.in_range(1, 1000, choices=self.choices)
-        _check.whole(0, iterations=self.iterations)
-        _check.positive(softness=self.softness)
 
 
 @dataclass(frozen=True, kw_only=True)

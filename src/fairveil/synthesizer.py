@@ -11,11 +11,11 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from fairveil import _check, artifact, config
+from fairveil import _check, _release, artifact, config
 from fairveil._promise import fairness_promise
 from fairveil._shield import guarded
 from fairveil._sizing import advice
@@ -25,19 +25,19 @@ from fairveil._wishes import (
     discovers,
     provenance,
     public_facts,
+    settings_of,
     wish_of,
 )
 from fairveil.chain import measure_table
 from fairveil.errors import NotFittedError, problem
-from fairveil.post.bundle import Bundle
-from fairveil.post.finish import finish
-from fairveil.post.merge import merged
-from fairveil.post.wish import Wish
 from fairveil.privacy.noise import NoiseSource
-from fairveil.privacy.statement import FAIRNESS, Statement
+from fairveil.privacy.statement import FAIRNESS
 from fairveil.schema import Schema
 from fairveil.seeds import Seeds
 from fairveil.tables.frames import check_columns, open_frame, to_frame
+
+if TYPE_CHECKING:
+    from fairveil.frontier import Frontier
 
 Progress = Callable[[str, int, int], None]
 
@@ -58,23 +58,25 @@ class FairVeil:
         target: the column that ``"outcome"`` is about; for no other mode.
         strength: of the fairness promise, 0 to 1.
         legitimate: columns through which dependence on the sensitive ones is allowed.
-        blind: for ``"outcome"``: part of the gap of models that do not see the
-            sensitive columns that is taken out beyond what the promise to those that do
-            takes; 0 to 1, dear in accuracy towards 1.
-        shares: of the sensitive groups in the release: ``"kept"``, ``"equal"``, or
-            ``{"sex": {"Female": 0.5}}``; for ``"redraw"`` and ``"independence"``.
+        blind: for ``"outcome"``: part of the gap that models which do not see the
+            sensitive columns keep that goes too, 0 to 1; dear towards 1.
+        proxies: for ``"redraw"`` and ``"independence"``: how far columns that name a
+            group are loosened from the others, 0 to 1: clusters sort people less by it.
+        shares: of the groups, for those two modes: ``"kept"``, ``"equal"``, or wanted
+            ones, ``{"sex": {"Female": 0.5}}``.
         schema: public facts of the columns; None: they are found under the budget.
         discover: whether to measure what the schema leaves open, columns with facts
             copied from the data included; None: exactly where there is no schema;
             False: never, what is missing is refused.
         discovery_share: part of the budget for that, above 0 and at most .5.
-        public_dtypes: the caller states that the frame's dtypes are public: chosen
-            without looking at the rows. NumPy's own integers and booleans say that no
-            value is missing, so they are public only where that is.
+        public_dtypes: the caller states that the frame's dtypes are public, chosen
+            without looking at the rows (NumPy's say that no value is missing).
         unit: column whose equal values belong to one person; not synthesised.
         max_rows_per_unit: rows used of each unit at most.
         ledger: a ledger file over several fits of one data set (``fairveil ledger
             cap`` makes it); a fit that would pass its cap is refused.
+        group_budget: part of the marginals' budget, at most .9, for pairs of each
+            sensitive column with every other, so that small groups are not drowned.
         generator: ``"wgan"``, or ``"decoder"`` as an ablation.
         preset: None; or ``"paper"`` for the paper's sizes; or constants of your own, a
             ``fairveil.config.Fit``: public, so never chosen by looking at the table.
@@ -100,6 +102,7 @@ class FairVeil:
         strength: float = 1.0,
         legitimate: Sequence[str] = (),
         blind: float = config.BLIND,
+        proxies: float = 0.0,
         shares: str | Mapping[str, Mapping[str, float]] = "kept",
         schema: Schema | None = None,
         discover: bool | None = None,
@@ -108,6 +111,7 @@ class FairVeil:
         unit: str | None = None,
         max_rows_per_unit: int = 1,
         ledger: str | Path | None = None,
+        group_budget: float = 0.0,
         generator: str = "wgan",
         preset: str | config.Fit | None = None,
         random_state: int | None = None,
@@ -121,6 +125,7 @@ class FairVeil:
         self.strength = strength
         self.legitimate = legitimate
         self.blind = blind
+        self.proxies = proxies
         self.shares = shares
         self.schema = schema
         self.discover = discover
@@ -129,6 +134,7 @@ class FairVeil:
         self.unit = unit
         self.max_rows_per_unit = max_rows_per_unit
         self.ledger = ledger
+        self.group_budget = group_budget
         self.generator = generator
         self.preset = preset
         self.random_state = random_state
@@ -170,7 +176,7 @@ class FairVeil:
         """
         del y
         check_wishes(self)
-        settings, discovering = config.preset(self.preset), discovers(self)
+        settings, discovering = settings_of(self), discovers(self)
         if discovering:
             split = settings.split.with_discovery(self.discovery_share)
             settings = dataclasses.replace(settings, split=split)
@@ -194,6 +200,7 @@ class FairVeil:
                 table,
                 facts,
                 settings=settings,
+                groups=wish.sensitive if self.group_budget else (),
                 ledger=budget.ledger,
                 noise=noise,
                 unit=self.unit,
@@ -210,7 +217,16 @@ class FairVeil:
             fairness=FAIRNESS,
             ledger=budget.totals(),
         )
-        return self._finish(bundle, wish, settings, statement, progress)
+        return self._hold(
+            _release.first(
+                bundle,
+                wish,
+                settings=settings,
+                statement=statement,
+                random_state=self.random_state,
+                progress=progress,
+            )
+        )
 
     def refine(  # noqa: PLR0913  (the settings of a release, all by keyword)
         self,
@@ -221,6 +237,7 @@ class FairVeil:
         target: str | None = None,
         legitimate: Sequence[str] = (),
         blind: float = config.BLIND,
+        proxies: float = 0.0,
         shares: str | Mapping[str, Mapping[str, float]] = "kept",
         clusters: int | None = None,
         gan: config.GanTraining | None = None,
@@ -230,9 +247,12 @@ class FairVeil:
     ) -> FairVeil:
         """Another release of the same fit, at no privacy cost (post-processing).
 
+        A trained generator is kept where neither release is of ``"independence"``: the
+        other promises are made of its rows.
+
         Args:
-            fairness, strength, target, legitimate, blind, shares, generator,
-                random_state: as in the constructor.
+            fairness, strength, target, legitimate, blind, proxies, shares,
+                generator, random_state: as in the constructor.
             sensitive: None keeps the columns named before.
             clusters: so many clusters, by merging released ones; None keeps them.
             gan: constants of the generator's training; None keeps them.
@@ -253,23 +273,32 @@ class FairVeil:
             "target": target,
             "legitimate": legitimate,
             "blind": blind,
+            "proxies": proxies,
             "shares": shares,
             "generator": generator,
             "random_state": random_state,
         }
         other = type(self)(**{**self.get_params(), **wanted})
         check_wishes(other)
-        wish, bundle, settings = wish_of(other), contents.bundle, contents.settings
-        wish.check_columns(bundle.codec.names)
-        if clusters is not None:
-            mixture = merged(bundle.teacher.mixture, clusters)
-            teacher = dataclasses.replace(bundle.teacher, mixture=mixture)
-            bundle = dataclasses.replace(bundle, teacher=teacher)
-        if gan is not None:
-            settings = dataclasses.replace(settings, gan=gan)
-        return other._finish(  # noqa: SLF001  (its own class)
-            bundle, wish, settings, contents.statement, progress
+        return other._hold(  # noqa: SLF001  (its own class)
+            _release.another(
+                contents,
+                wish_of(other),
+                clusters=clusters,
+                gan=gan,
+                random_state=random_state,
+                progress=progress,
+            )
         )
+
+    def frontier(self, **wishes: Any) -> Frontier:
+        """Many releases of this fit, ranked by synthetic rows; costs no privacy.
+
+        Args and errors are those of ``fairveil.frontier.frontier``.
+        """
+        from fairveil.frontier import frontier  # noqa: PLC0415  (it refines models)
+
+        return frontier(self, **wishes)
 
     def sample(self, n: int, random_state: int | None = None) -> pd.DataFrame:
         """N synthetic rows: same columns, order and dtypes as the table.
@@ -321,25 +350,12 @@ class FairVeil:
             target=wish.target,
             legitimate=wish.legitimate,
             blind=wish.blind,
+            proxies=wish.proxies,
             shares=wish.shares,
             generator=wish.generator,
             schema=contents.bundle.codec.schema,
         )
         return model._hold(contents)
-
-    def _finish(
-        self,
-        bundle: Bundle,
-        wish: Wish,
-        settings: config.Fit,
-        statement: Statement,
-        progress: Progress,
-    ) -> Self:
-        seeds = Seeds.of(self.random_state)
-        sampler = finish(
-            bundle, wish, settings=settings, seeds=seeds, progress=progress
-        )
-        return self._hold(artifact.Contents(bundle, sampler, wish, settings, statement))
 
     def _hold(self, contents: artifact.Contents) -> Self:
         self._contents = contents

@@ -22,7 +22,7 @@ from fairveil.post.calibrate import Pool
 from fairveil.post.fit_gan import fit_gan
 from fairveil.post.generator import Generator, RowSource
 from fairveil.post.outcome import Outcome
-from fairveil.post.roles import positions, redrawing, roles_of
+from fairveil.post.roles import loosening_of, positions, redrawing, roles_of
 from fairveil.post.sample import Sampler
 from fairveil.post.targets import Target, independent_targets
 from fairveil.post.teacher import Teacher
@@ -37,23 +37,64 @@ Progress = Callable[[str, int, int], None]
 
 
 def finish(
-    bundle: Bundle, wish: Wish, *, settings: Fit, seeds: Seeds, progress: Progress
+    bundle: Bundle,
+    wish: Wish,
+    *,
+    settings: Fit,
+    seeds: Seeds,
+    progress: Progress,
+    earlier: Sampler | None = None,
 ) -> Sampler:
-    """Train the generator and the fairness critic, and fit the weights of its rows."""
-    own = positions(bundle, wish.sensitive)
-    guarded = own if wish.fairness == "independence" else ()
-    sizes, targets = bundle.codec.sizes, bundle.targets
-    real = _believed(bundle, seeds)
-    wanted = wanted_of(bundle, wish)
+    """Make a release: train its generator, then add what its promise needs.
+
+    Args:
+        bundle: what the private stage released.
+        wish: what the release should be.
+        settings: constants.
+        seeds: randomness.
+        progress: called with (stage, done, total).
+        earlier: another release of the bundle whose generator will do; see ``trains``.
+
+    Raises:
+        ConfigError: shares that the release cannot have.
+    """
+    believed = _believed(bundle, seeds)
+    if earlier is None:
+        earlier = _trained(
+            bundle, wish, believed, settings=settings, seeds=seeds, progress=progress
+        )
+    redraw = redrawing(bundle, wish, believed) if wish.fairness == "redraw" else None
+    loosen = loosening_of(bundle, wish)
+    sampler = replace(earlier, redraw=redraw, outcome=None, loosen=loosen)
+    if wish.fairness != "outcome":
+        return sampler
+    return replace(sampler, outcome=_outcome(bundle, wish, sampler, seeds))
+
+
+def trains(wish: Wish) -> bool:
+    """Whether the generator itself is trained for the promise."""
+    return wish.fairness == "independence"
+
+
+def _trained(
+    bundle: Bundle,
+    wish: Wish,
+    believed: Codes,
+    *,
+    settings: Fit,
+    seeds: Seeds,
+    progress: Progress,
+) -> Sampler:
+    """The generator, with the fairness critic where it is guarded, and its weights."""
+    guarded = positions(bundle, wish.sensitive) if trains(wish) else ()
+    sizes, targets, given = bundle.codec.sizes, bundle.targets, None
+    wanted, real = wanted_of(bundle, wish), believed
     stddev = settings.calibration.unmeasured_stddev
     pairs = [Target(t.columns, t.probs, stddev) for t in wanted if _is_pair(t)]
-    redraw, given = None, None
-    if own and wish.fairness in ("redraw", "independence"):
-        redraw = redrawing(bundle, wish, real)
-    if guarded and redraw is not None:
-        targets = _set_apart(targets, bundle, wish, real)
-        real = redraw.apply(real, seeds.generator("real side"))
-        given, redraw = redraw, None
+    if guarded:
+        targets = _set_apart(targets, bundle, wish, believed)
+        redraw = redrawing(bundle, wish, believed)
+        real, given = redraw.apply(real, seeds.generator("real side")), redraw.given
     model: Generator | Teacher = bundle.teacher
     if wish.generator == "wgan":
         model = fit_gan(
@@ -62,7 +103,7 @@ def finish(
             [*(t for t in targets if len(t.columns) == 1), *pairs],
             sensitive=guarded,
             strength=wish.strength,
-            given=given.given if given is not None else None,
+            given=given,
             training=settings.gan,
             key=jax.random.key(seeds.number("gan")),
             progress=lambda done, total: progress("generator", done, total),
@@ -70,18 +111,14 @@ def finish(
     source = RowSource(model, seeds.number("calibration pool"), sizes)
     rng = seeds.generator("calibration")
     pool = calibrated(source, sizes, targets, pairs, settings=settings, rng=rng)
-    sampler = Sampler(
+    return Sampler(
         bundle.codec,
         model,
         pool.model(),
         settings.calibration.sweeps,
         wanted,
         settings.calibration.choices,
-        redraw,
     )
-    if wish.fairness != "outcome":
-        return sampler
-    return replace(sampler, outcome=_outcome(bundle, wish, sampler, seeds))
 
 
 def _outcome(bundle: Bundle, wish: Wish, sampler: Sampler, seeds: Seeds) -> Outcome:

@@ -18,6 +18,7 @@ from fairveil.marginals import Clique
 from fairveil.post.apart import Redraw, learnt
 from fairveil.post.bundle import Bundle
 from fairveil.post.groups import LEAST_CELL, System, system, systems
+from fairveil.post.loosen import Loosen, loosening
 from fairveil.post.outcome import Roles
 from fairveil.post.wish import Wish
 
@@ -56,6 +57,17 @@ def redrawing(bundle: Bundle, wish: Wish, believed: Codes) -> Redraw:
 def positions(bundle: Bundle, names: Sequence[str]) -> Clique:
     """Positions of these columns, rising."""
     return tuple(sorted(bundle.codec.index(name) for name in names))
+
+
+def loosening_of(bundle: Bundle, wish: Wish) -> Loosen | None:
+    """How proxies are loosened; None where they are not.
+
+    Where no marginal of several columns was measured, nothing is known of proxies.
+    """
+    if not wish.proxies or not bundle.joint_measured:
+        return None
+    own = positions(bundle, wish.sensitive)
+    return loosening(bundle.rows, bundle.codec.sizes, own, wish.proxies)
 
 
 def wanted_shares(

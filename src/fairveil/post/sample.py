@@ -20,6 +20,7 @@ from fairveil.post.apart import Redraw
 from fairveil.post.balance import Balance
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import Generator, RowSource
+from fairveil.post.loosen import Loosen
 from fairveil.post.outcome import Outcome
 from fairveil.post.targets import Target
 from fairveil.post.teacher import Teacher
@@ -40,6 +41,7 @@ class Sampler:
         sweeps: Gibbs sweeps of each row.
         wanted: marginals that the table is to have.
         choices: rows of which one is taken to that end; 1 takes them as they come.
+        loosen: loosens proxies, where that is wished.
         redraw: draws the sensitive columns apart, in the mode ``redraw``.
         outcome: draws the target anew, in the mode ``outcome``.
     """
@@ -52,6 +54,7 @@ class Sampler:
     choices: int
     redraw: Redraw | None = None
     outcome: Outcome | None = None
+    loosen: Loosen | None = None
 
     def codes(self, n: int, seeds: Seeds) -> Codes:
         """N fresh rows as codes (n, columns)."""
@@ -71,7 +74,8 @@ class Sampler:
             parts.append(balance.choose(rows, self.choices))
             found += len(parts[-1])
         rows = np.concatenate(parts)[before:]
-        for step, name in ((self.redraw, "redraw"), (self.outcome, "outcome")):
+        last = {"loosen": self.loosen, "redraw": self.redraw, "outcome": self.outcome}
+        for name, step in last.items():
             if step is not None:
                 rows = step.apply(rows, seeds.generator(name))
         return rows

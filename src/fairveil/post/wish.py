@@ -29,6 +29,8 @@ class Wish:
         legitimate: names of columns through which dependence is allowed.
         blind: part of the gap of models that do not see the sensitive columns that
             ``outcome`` takes out too.
+        proxies: how far columns that name a sensitive group are loosened from the
+            others, 0 to 1, where the sensitive columns are drawn apart.
         shares: of the groups in the release: ``kept``, ``equal``, or wanted ones by
             column and value.
     """
@@ -40,6 +42,7 @@ class Wish:
     target: str | None = None
     legitimate: tuple[str, ...] = ()
     blind: float = BLIND
+    proxies: float = 0.0
     shares: str | Mapping[str, Mapping[str, float]] = field(default="kept")
 
     def check(self) -> None:
@@ -51,6 +54,12 @@ class Wish:
         _check.one_of(FAIRNESS_MODES, fairness=self.fairness)
         _check.one_of(GENERATORS, generator=self.generator)
         _check.in_range(0.0, 1.0, strength=self.strength, blind=self.blind)
+        _check.in_range(0.0, 1.0, proxies=self.proxies)
+        if self.proxies and self.fairness not in _APART:
+            what = "proxies are loosened where the sensitive columns are drawn apart"
+            raise ConfigError(
+                problem(what, got=self.fairness, try_="'independence' or 'redraw'")
+            )
         for name in ("sensitive", "legitimate"):
             _check.names(**{name: getattr(self, name)})
             _check.distinct(**{name: getattr(self, name)})

@@ -1,0 +1,72 @@
+"""Releases of a fit: its first one, and others of the same released things.
+
+Sees released things only; no release costs privacy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from fairveil.artifact import Contents
+from fairveil.config import Fit, GanTraining
+from fairveil.post.bundle import Bundle
+from fairveil.post.finish import finish, trains
+from fairveil.post.merge import merged
+from fairveil.post.wish import Wish
+from fairveil.privacy.statement import Statement
+from fairveil.seeds import Seeds
+
+Progress = Callable[[str, int, int], None]
+
+
+def first(
+    bundle: Bundle,
+    wish: Wish,
+    *,
+    settings: Fit,
+    statement: Statement,
+    random_state: int | None,
+    progress: Progress,
+) -> Contents:
+    """The release that a fit ends with."""
+    seeds = Seeds.of(random_state)
+    sampler = finish(bundle, wish, settings=settings, seeds=seeds, progress=progress)
+    return Contents(bundle, sampler, wish, settings, statement)
+
+
+def another(
+    contents: Contents,
+    wish: Wish,
+    *,
+    clusters: int | None,
+    gan: GanTraining | None,
+    random_state: int | None,
+    progress: Progress,
+) -> Contents:
+    """Another release; a trained generator is kept where it will do.
+
+    Raises:
+        SchemaError: the wish names a column that is not there.
+        ConfigError: clusters or shares that this fit cannot have.
+    """
+    wish.check_columns(contents.bundle.codec.names)
+    bundle, settings = contents.bundle, contents.settings
+    if clusters is not None:
+        mixture = merged(bundle.teacher.mixture, clusters)
+        teacher = dataclasses.replace(bundle.teacher, mixture=mixture)
+        bundle = dataclasses.replace(bundle, teacher=teacher)
+    if gan is not None:
+        settings = dataclasses.replace(settings, gan=gan)
+    same = clusters is None and gan is None
+    same = same and wish.generator == contents.wish.generator
+    kept = same and not (trains(wish) or trains(contents.wish))
+    sampler = finish(
+        bundle,
+        wish,
+        settings=settings,
+        seeds=Seeds.of(random_state),
+        progress=progress,
+        earlier=contents.sampler if kept else None,
+    )
+    return Contents(bundle, sampler, wish, settings, contents.statement)

@@ -1,0 +1,81 @@
+"""Proxies loosened: columns that name a sensitive group are tied less to the others.
+
+Sees rows of the marginal model only; it costs no privacy. Redrawing the sensitive
+columns leaves their *proxies* as they are: clusters of a release still sort real people
+by sex where marital status and relationship hang together. Here every column is, for a
+part of the rows, drawn anew from its own shares, apart from all else. The part is
+``strength`` times what the column tells of a sensitive column (mutual information), as
+a part of what the best proxy of that sensitive column tells. So one-way shares stay,
+and what goes are the ties of the strongest proxies to the rest, which is what clusters
+are made of; a model of some target loses far less, since half of the rows still teach
+it. docs/fairness.md has the price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fairveil._types import Codes, Floats
+from fairveil.marginals import Clique, Sizes, histogram
+
+_CHANCE = 3.0  # times what independent columns would seem to tell
+
+
+@dataclass(frozen=True)
+class Loosen:
+    """How much of each column is drawn anew, and from what.
+
+    Attributes:
+        parts: part of the rows, by column (columns,).
+        probs: shares of each column's codes.
+    """
+
+    parts: Floats
+    probs: tuple[Floats, ...]
+
+    def apply(self, codes: Codes, rng: np.random.Generator) -> Codes:
+        """Rows (n, columns) with parts of their columns drawn anew."""
+        columns = len(self.parts)
+        draws = rng.random((len(codes), 2 * columns))
+        out = codes.copy()
+        for j, probs in enumerate(self.probs):
+            rows = np.flatnonzero(draws[:, j] < self.parts[j])
+            below = np.cumsum(probs)
+            level = draws[rows, columns + j] * below[-1]
+            found = np.searchsorted(below, level, side="right")
+            out[rows, j] = np.minimum(found, len(probs) - 1)
+        return out
+
+
+def loosening(rows: Codes, sizes: Sizes, own: Clique, strength: float) -> Loosen:
+    """From rows of the marginal model: which columns are proxies, and how strong.
+
+    Args:
+        rows: rows (n, columns).
+        sizes: number of codes of each column.
+        own: positions of the sensitive columns, which are left as they are.
+        strength: 0 to 1.
+    """
+    told = np.zeros((len(own), len(sizes)))
+    for i, sensitive in enumerate(own):
+        for j in range(len(sizes)):
+            if j not in own:
+                told[i, j] = _information(rows, sizes, (sensitive, j))
+    best = told.max(axis=1, keepdims=True)
+    parts = np.divide(told, best, out=np.zeros_like(told), where=best > 0)
+    probs = tuple(histogram(rows, sizes, (j,)) / len(rows) for j in range(len(sizes)))
+    return Loosen(strength * parts.max(axis=0, initial=0.0), probs)
+
+
+def _information(rows: Codes, sizes: Sizes, pair: Clique) -> float:
+    """Mutual information of two columns, in nats; 0 where it may be chance."""
+    table = histogram(rows, sizes, pair).reshape(sizes[pair[0]], sizes[pair[1]])
+    joint = table / len(rows)
+    apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    held = joint > 0
+    found = float((joint[held] * np.log(joint[held] / apart[held])).sum())
+    filled = [int((joint.sum(axis=axis) > 0).sum()) for axis in (0, 1)]
+    chance = (filled[0] - 1) * (filled[1] - 1) / (2 * len(rows))
+    return found if found > _CHANCE * chance else 0.0

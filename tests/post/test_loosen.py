@@ -1,0 +1,64 @@
+"""Loosened proxies: which columns, how much, and what stays."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fairveil.marginals import histogram
+from fairveil.post.loosen import loosening
+
+SIZES = (2, 3, 2, 4, 2)  # sex, race, proxy of sex, proxy of race, nothing
+N = 20_000
+RNG = np.random.default_rng(0)
+SEX = RNG.integers(0, 2, N)
+RACE = RNG.choice(3, N, p=[0.6, 0.3, 0.1])
+PROXY = np.where(RNG.random(N) < 0.9, SEX, 1 - SEX)
+WEAK = np.where(RNG.random(N) < 0.5, RACE, RNG.integers(0, 4, N))
+ROWS = np.stack([SEX, RACE, PROXY, WEAK, RNG.integers(0, 2, N)], 1).astype(np.int32)
+
+
+def information(rows, a, b):
+    table = histogram(rows, SIZES, (a, b)).reshape(SIZES[a], SIZES[b]) / len(rows)
+    apart = np.outer(table.sum(1), table.sum(0))
+    held = table > 0
+    return (table[held] * np.log(table[held] / apart[held])).sum()
+
+
+def test_the_best_proxy_of_each_sensitive_column_is_loosened_most():
+    found = loosening(ROWS, SIZES, (0, 1), 0.8)
+    np.testing.assert_allclose(found.parts, [0, 0, 0.8, 0.8, 0], atol=1e-12)
+    alone = loosening(ROWS, SIZES, (0,), 1.0)
+    assert alone.parts[2] == 1.0
+    assert alone.parts[3] == 0.0  # what chance alone would tell is nothing
+    none = loosening(ROWS, SIZES, (0, 1), 0.0)
+    assert not none.parts.any()
+
+
+def test_parts_are_ratios_of_information():
+    rows = ROWS.copy()
+    rows[:, 4] = np.where(RNG.random(N) < 0.7, SEX, 1 - SEX)
+    found = loosening(rows, SIZES, (0,), 1.0)
+    wanted = information(rows, 0, 4) / information(rows, 0, 2)
+    assert found.parts[4] == pytest.approx(wanted, rel=1e-6)
+    assert 0.05 < wanted < 0.5
+
+
+@pytest.mark.statistical
+def test_one_ways_stay_and_ties_go():
+    found = loosening(ROWS, SIZES, (0, 1), 0.6)
+    out = found.apply(ROWS, np.random.default_rng(1))
+    np.testing.assert_array_equal(out[:, [0, 1, 4]], ROWS[:, [0, 1, 4]])
+    for column in (2, 3):
+        counts = histogram(ROWS, SIZES, (column,))
+        got = histogram(out, SIZES, (column,))
+        assert stats.chisquare(got, counts).pvalue > 1e-4
+    assert information(out, 0, 2) < 0.3 * information(ROWS, 0, 2)
+    moved = (out[:, 2] != ROWS[:, 2]).mean()
+    assert moved == pytest.approx(0.6 * 0.5, abs=0.02)
+
+
+def test_a_longer_table_begins_with_the_shorter_one():
+    found = loosening(ROWS, SIZES, (0, 1), 0.6)
+    whole = found.apply(ROWS[:900], np.random.default_rng(2))
+    part = found.apply(ROWS[:100], np.random.default_rng(2))
+    np.testing.assert_array_equal(whole[:100], part)

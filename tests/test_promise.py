@@ -1,0 +1,176 @@
+"""The promise of a release, from wish to file: words, settings, modes, shares."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairveil import FairVeil
+from fairveil._promise import fairness_promise
+from fairveil.config import GanTraining
+from fairveil.errors import ConfigError
+from fairveil.post.wish import Wish
+from fairveil.seeds import Seeds
+
+PLAIN = {"generator": "decoder", "random_state": 1}
+
+
+def wish_of(**settings):
+    plain = {"sensitive": ("sex",), "strength": 1.0, "generator": "wgan"}
+    return Wish(**{**plain, "fairness": "independence", **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"fairness": None}, ["switched off", "sex"]),
+        ({"sensitive": ()}, ["no promise of fairness"]),
+        ({"fairness": "redraw"}, ["redrawn apart", "proxies", "untouched"]),
+        ({"strength": 0.5}, ["no information", "strength 0.5", "in part"]),
+        ({"legitimate": ("job",)}, ["beyond what goes through job"]),
+        ({"proxies": 0.7}, ["loosened", "0.7"]),
+        ({"shares": "equal"}, ["were set, not measured: all values equal"]),
+        ({"shares": {"sex": {"F": 0.4}}}, ["sex F 0.4"]),
+        (
+            {"fairness": "outcome", "target": "pay", "blind": 0.3},
+            ["released pay", "nothing of sex", "blind = 0.3", "Equal odds are not"],
+        ),
+    ],
+)
+def test_the_words_say_what_is_promised_and_what_is_not(settings, words):
+    wish = wish_of(**settings)
+    wish.check()
+    told = fairness_promise(wish)
+    for word in words:
+        assert word in told["promise"]
+    assert told["costs_privacy"] is False
+    json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"fairness": "outcome"}, "needs a target"),
+        ({"fairness": "outcome", "target": "pay", "sensitive": ()}, "needs a target"),
+        ({"target": "pay"}, "belongs to the mode 'outcome'"),
+        ({"fairness": "outcome", "target": "sex"}, "the target is a sensitive"),
+        (
+            {"fairness": "outcome", "target": "a", "legitimate": ("a",)},
+            "the target is a sensitive or a legitimate",
+        ),
+        ({"legitimate": ("sex",)}, "both sensitive and legitimate"),
+        ({"fairness": None, "legitimate": ("a",)}, "belong to a promise"),
+        ({"fairness": None, "proxies": 0.5}, "proxies are loosened"),
+        ({"proxies": 1.5}, "proxies must lie"),
+        ({"blind": -1}, "blind must lie"),
+        ({"shares": "even"}, "shares is unknown"),
+        ({"shares": "equal", "strength": 0.5}, "shares can be set"),
+        ({"shares": "equal", "legitimate": ("a",)}, "shares can be set"),
+        ({"shares": "equal", "fairness": None}, "shares can be set"),
+        ({"shares": {"race": {"x": 0.5}}}, "shares are of sensitive columns"),
+        ({"shares": {"sex": {}}}, "must be a mapping"),
+        ({"shares": {"sex": {1: 0.5}}}, "must be a mapping"),
+        ({"shares": {"sex": 0.5}}, "must be a mapping"),
+        ({"shares": {"sex": {"F": 0.9, "M": 0.9}}}, "sum to 1 at most"),
+        ({"shares": {"sex": {"F": "half"}}}, "share of F"),
+    ],
+)
+def test_wishes_that_do_not_go_together(settings, reason):
+    with pytest.raises(ConfigError, match=reason):
+        wish_of(**settings).check()
+
+
+# --- releases of one fit -----------------------------------------------------------
+
+RELEASES = {
+    "outcome": {"fairness": "outcome", "target": "pay"},
+    "outcome given": {
+        "fairness": "outcome",
+        "target": "city",
+        "legitimate": ["age"],
+        "blind": 0.0,
+        "strength": 0.6,
+    },
+    "redraw given": {"fairness": "redraw", "legitimate": ["city"], "strength": 0.5},
+    "redraw equal": {"fairness": "redraw", "shares": "equal", "proxies": 0.5},
+    "independence given": {"legitimate": ["city", "age"]},
+    "independence shares": {"shares": "equal"},
+}
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def release(request, tiny_model):
+    return tiny_model.refine(**RELEASES[request.param], **PLAIN)
+
+
+def test_a_release_costs_nothing_and_survives_its_file(release, tiny_model, tmp_path):
+    again = json.dumps(release.statement_.to_dict())
+    assert again == json.dumps(tiny_model.statement_.to_dict())
+    release.save(tmp_path / "m")
+    loaded = FairVeil.load(tmp_path / "m")
+    assert loaded.promise_ == release.promise_
+    assert loaded.get_params()["target"] == release.target
+    rows = release.sample(400, random_state=2)
+    pd.testing.assert_frame_equal(loaded.sample(400, random_state=2), rows)
+    assert list(rows) == list(tiny_model.schema_.names)
+
+
+def test_outcome_changes_the_target_alone(tiny_model):
+    plain = tiny_model.refine(fairness=None, **PLAIN)._contents.sampler
+    fair = tiny_model.refine(fairness="outcome", target="pay", **PLAIN)
+    sampler = fair._contents.sampler
+    at = sampler.codec.index("pay")
+    before, after = (s.codes(3000, Seeds.of(5)) for s in (plain, sampler))
+    others = [j for j in range(before.shape[1]) if j != at]
+    np.testing.assert_array_equal(before[:, others], after[:, others])
+
+
+@pytest.mark.statistical
+def test_equal_shares_are_equal(tiny_model):
+    rows = tiny_model.refine(fairness="redraw", shares="equal", **PLAIN).sample(6000)
+    counts = rows["sex"].value_counts(dropna=True)
+    assert counts.min() / counts.sum() == pytest.approx(1 / len(counts), abs=0.03)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("mode", ["redraw", "independence"])
+def test_wanted_shares_are_met(tiny_model, mode):
+    first = str(tiny_model.schema_["sex"].categories[0])
+    shares = {"sex": {first: 0.8}}
+    made = tiny_model.refine(fairness=mode, shares=shares, **PLAIN)
+    rows = made.sample(4000, random_state=1)
+    assert (rows["sex"] == first).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_a_value_that_the_column_lacks_is_named(tiny_model):
+    with pytest.raises(ConfigError, match="a value of sex"):
+        tiny_model.refine(fairness="redraw", shares={"sex": {"X": 0.5}}, **PLAIN)
+
+
+def test_shares_of_numbers_are_refused(tiny_model):
+    with pytest.raises(ConfigError, match="categories only"):
+        tiny_model.refine(
+            fairness="redraw", sensitive=["age"], shares={"age": {"3": 0.5}}, **PLAIN
+        )
+
+
+def test_clusters_can_be_merged_and_networks_changed(tiny_model):
+    made = tiny_model.refine(clusters=1, gan=GanTraining(steps=2), random_state=1)
+    assert made._contents.bundle.teacher.mixture.clusters == 1
+    assert made._contents.settings.gan.steps == 2
+    assert made.statement_ == tiny_model.statement_
+
+
+def test_a_generator_is_kept_where_the_promise_is_made_of_its_rows(tiny_model):
+    plain = tiny_model.refine(fairness=None, **PLAIN)
+    kept = plain.refine(fairness="outcome", target="pay", **PLAIN)
+    anew = tiny_model.refine(fairness="outcome", target="pay", **PLAIN)
+    assert kept._contents.sampler.weights is plain._contents.sampler.weights
+    pd.testing.assert_frame_equal(
+        kept.sample(300, random_state=1), anew.sample(300, random_state=1)
+    )
+    back = kept.refine(fairness=None, **PLAIN).sample(300, random_state=1)
+    pd.testing.assert_frame_equal(back, plain.sample(300, random_state=1))
+    fair = plain.refine(fairness="independence", **PLAIN)
+    assert fair._contents.sampler.weights is not plain._contents.sampler.weights
