@@ -2,6 +2,9 @@
 #   make demo    a first synthetic table from an embedded real one (ARGS="--table actg175")
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
 #   make figures docs/figures.md and docs/discovery.md: Adult, 3 seeds, some 20 CPU minutes
+#   make fairness  what the promises of fairness hold on real rows: adds to
+#                benchmarks/fairness.jsonl, in hours; resumes (DATA=folder of tables)
+#   make fairness-page  docs/fairness-figures.md from the rows that are kept
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
 #   make bench-full  every table, method, budget and seed, in days; resumes
@@ -32,7 +35,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures audit bench bench-full pages lint lock clean
+.PHONY: help demo test figures fairness fairness-page audit bench bench-full pages lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -48,6 +51,13 @@ figures: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/adult.py --page docs/figures.md $(ARGS)
 	$(BIN)/python benchmarks/discovery.py --page docs/discovery.md
+
+fairness: $(VENV)/.run
+	$(BIN)/python benchmarks/fairness.py --data $(DATA) --peers $(WORK) $(ARGS)
+	$(MAKE) fairness-page
+
+fairness-page: $(VENV)/.run
+	$(BIN)/python benchmarks/fairness_page.py
 
 audit: $(VENV)/.run
 	$(BIN)/fairveil audit --page docs/audit.md $(ARGS)

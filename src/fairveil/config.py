@@ -16,7 +16,7 @@ from fairveil.errors import ConfigError, problem
 
 FAIRNESS_MODES = (None, "redraw", "independence", "outcome")
 SHARES = ("kept", "equal")
-BLIND = 0.25  # part of the proxy gaps: docs/fairness.md shows what each costs
+BLIND = 0.0  # part of the proxy gaps: docs/fairness.md shows what each costs
 GENERATORS = ("wgan", "decoder")
 PRESETS = (None, "paper")
 SUBSAMPLING_DELTA = 0.01  # part of delta kept for steps on sampled rows

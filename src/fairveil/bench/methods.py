@@ -137,6 +137,13 @@ _METHODS = (
         free=True,
     ),
     _peer(
+        "mostlyai-fair",
+        "mostlyai",
+        "the same, its target sampled for parity over the first sensitive column",
+        private=False,
+        free=True,
+    ),
+    _peer(
         "ctgan",
         "ctgan",
         "CTGAN, as many epochs as a core has time for",

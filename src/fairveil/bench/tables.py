@@ -182,6 +182,19 @@ _TABLES = (
         sensitive=("SEX",),
     ),
     BenchTable(
+        name="law_school",
+        file="law_school.csv",
+        source="LSAC bar passage study, as cleaned by Le Quy et al. 2022",
+        target="pass_bar",
+        positive=1,
+        sensitive=("race", "sex"),
+        dropped={
+            "decile1b": "a later result",
+            "decile3": "a later result",
+            "zgpa": "a later result",
+        },
+    ),
+    BenchTable(
         name="acs_national2019",
         file="acs_national2019.csv",
         source="NIST ACS Data Excerpts, national2019.csv; public domain",

@@ -4,11 +4,11 @@ Sees rows of the marginal model only; it costs no privacy. Redrawing the sensiti
 columns leaves their *proxies* as they are: clusters of a release still sort real people
 by sex where marital status and relationship hang together. Here every column is, for a
 part of the rows, drawn anew from its own shares, apart from all else. The part is
-``strength`` times what the column tells of a sensitive column (mutual information), as
-a part of what the best proxy of that sensitive column tells. So one-way shares stay,
-and what goes are the ties of the strongest proxies to the rest, which is what clusters
-are made of; a model of some target loses far less, since half of the rows still teach
-it. docs/fairness.md has the price.
+``strength`` times what the column tells of a sensitive column (mutual information in
+parts of that column's entropy), over what the best of all proxies tells. So one-way
+shares stay, and what goes are the ties of the strongest proxies to the rest, which is
+what clusters are made of; a model of some target loses far less, since the other rows
+still teach it. docs/fairness.md has the price.
 """
 
 from __future__ import annotations
@@ -63,10 +63,18 @@ def loosening(rows: Codes, sizes: Sizes, own: Clique, strength: float) -> Loosen
         for j in range(len(sizes)):
             if j not in own:
                 told[i, j] = _information(rows, sizes, (sensitive, j))
-    best = told.max(axis=1, keepdims=True)
-    parts = np.divide(told, best, out=np.zeros_like(told), where=best > 0)
+        told[i] /= _entropy(rows, sizes, sensitive)
+    parts = told.max(axis=0, initial=0.0)
+    parts /= max(float(parts.max(initial=0.0)), 1e-12)
     probs = tuple(histogram(rows, sizes, (j,)) / len(rows) for j in range(len(sizes)))
-    return Loosen(strength * parts.max(axis=0, initial=0.0), probs)
+    return Loosen(strength * parts, probs)
+
+
+def _entropy(rows: Codes, sizes: Sizes, column: int) -> float:
+    """Entropy of a column in nats; a constant one counts as 1, and nothing tells it."""
+    share = histogram(rows, sizes, (column,)) / len(rows)
+    share = share[share > 0]
+    return float(-(share * np.log(share)).sum()) or 1.0
 
 
 def _information(rows: Codes, sizes: Sizes, pair: Clique) -> float:

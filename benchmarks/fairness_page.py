@@ -1,0 +1,220 @@
+"""docs/fairness-figures.md out of the rows that ``benchmarks/fairness.py`` has written.
+
+Run ``make fairness-page``. Every number of the page is computed here from those rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from fairness import DEEP, OUTCOMES, PEERS, PROXIES, TABLES, read
+
+from fairveil.bench.tables import table
+
+PAGE = """# Fairness, measured
+
+Made by `make fairness DATA=folder` and `make fairness-page`; not typed by hand. Split
+70/30 with seed 0; a fit sees the training part only; epsilon {epsilon:g}, delta 1e-5,
+the code book public. Each seed is one private fit with fresh noise, and all releases of
+it are post-processing: {same} of {counted} releases had the very statement of their fit.
+A cell is the mean over seeds, with the least and the largest in brackets. Sensitive
+columns are taken together. [fairness.md](fairness.md) says what the promises are.
+
+## Independence: Adult, sex and race
+
+{hidden}
+
+- `AUROC`: gradient boosting trained on the release, tested on real rows (income).
+- `TVD2 others`: 2-way distance to the training rows over pairs without a sensitive
+  column. `none` is the same fit without debiasing, `redraw` the trivial solution;
+  `critic alone` is the trained generator before weights and balance.
+- `probe`: AUROC of a fresh auditor that names the column of a released row from the
+  others; .5 is blind. `cluster MI`: of clusters of the release and its column, in parts
+  of its mean under permutation (1 is chance).
+- `people MI`: clusters fitted to the release, held-out *real* rows assigned to them, and
+  what the cluster tells of their real sex or race (nats; mean of five K-Means starts).
+
+## Proxies: the price of people being sorted less
+
+{proxies}
+
+`of none` is people MI in parts of that of the release without debiasing. `confidence`: how
+sure an auditor trained on real rows is of the sex of a released row, in parts of how
+sure it is of real rows; it falls little, since a husband still names himself a man.
+
+## Outcome: income in Adult, sex and race
+
+{outcome}
+
+- Decisions are at the threshold that makes the share of positive predictions the real
+  base rate; real test rows. `DPD` is the range over groups of that share, `ratio` its
+  least over its largest, `odds` the equalized-odds difference, `score gap` the range of
+  mean scores. `without` is the model that does not see sex and race.
+- `race, large`: between the groups of race with at least 3 % of the test rows. With all
+  groups of 30 rows and more, chance alone makes a range of {chance}.
+- The peers below are not private (epsilon is infinite).
+
+## Outcome on all tables
+
+{tables}
+
+Gaps as above, between groups with at least 3 % of the test rows. `before` is the release
+without debiasing, `after` is `outcome` with its defaults; `error` is the standard error
+of the difference of the two groups that vary most, from the test rows alone. `closed`
+is given where the gap before is above three of them.
+"""
+
+Cell = Callable[[Sequence[dict[str, Any]]], str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=Path, default=Path("benchmarks/fairness.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("docs/fairness-figures.md"))
+    wish = parser.parse_args()
+    rows = read(wish.rows)
+    wish.out.write_text(page(rows), encoding="utf-8")
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    own = [r for r in rows if "statement_same" in r]
+    return PAGE.format(
+        epsilon=own[0]["epsilon"],
+        same=sum(r["statement_same"] for r in own),
+        counted=len(own),
+        hidden=hidden(rows),
+        proxies=proxies(rows),
+        outcome=outcome(rows),
+        tables=all_tables(rows),
+        chance=spread([r["chance_race"] for r in of(rows, "adult", "none")]),
+    )
+
+
+def of(rows: Sequence[dict[str, Any]], name: str, release: str) -> list[dict[str, Any]]:
+    return [r for r in rows if (r["table"], r["release"]) == (name, release)]
+
+
+def spread(values: Sequence[Any], digits: int = 3) -> str:
+    known = [v for v in values if isinstance(v, int | float) and math.isfinite(v)]
+    if not known:
+        return "not enough data"
+    if len(known) == 1:
+        return f"{known[0]:.{digits}f}"
+    return (
+        f"{mean(known):.{digits}f} ({min(known):.{digits}f} to {max(known):.{digits}f})"
+    )
+
+
+def value(name: str, digits: int = 3) -> Cell:
+    return lambda found: spread([r.get(name) for r in found], digits)
+
+
+def ratio(name: str, base: str) -> Cell:
+    return lambda found: spread([r[name] / max(r[base], 1e-9) for r in found], 2)
+
+
+def grid(
+    rows: Sequence[dict[str, Any]], releases: Sequence[str], cells: dict[str, Cell]
+) -> str:
+    lines = ["| release | " + " | ".join(cells) + " |", "|---" * (len(cells) + 1) + "|"]
+    for release in releases:
+        found = of(rows, DEEP[0], release)
+        if found:
+            line = [cell(found) for cell in cells.values()]
+            lines.append(f"| {release} | " + " | ".join(line) + " |")
+    return "\n".join(lines)
+
+
+def hidden(rows: Sequence[dict[str, Any]]) -> str:
+    cells = {"AUROC": value("auroc", 4), "TVD2 others": value("tvd2_others", 4)}
+    for name, short in (("sex", "sex"), ("race", "race"), ("sexxrace", "both")):
+        cells[f"probe {short}"] = value(f"probe_{name}")
+    for name in ("sex", "race"):
+        cells[f"cluster MI {name}"] = ratio(
+            f"cluster_mi_{name}", f"cluster_null_{name}"
+        )
+    for name in ("sex", "race"):
+        cells[f"people MI {name}"] = value(f"people_{name}", 4)
+    releases = ["none", "redraw", "independence", "critic alone"]
+    return grid(rows, releases, cells)
+
+
+def proxies(rows: Sequence[dict[str, Any]]) -> str:
+    base = {r["seed"]: r for r in of(rows, DEEP[0], "none")}
+
+    def part(name: str) -> Cell:
+        return lambda found: spread(
+            [r[name] / base[r["seed"]][name] for r in found if r["seed"] in base], 2
+        )
+
+    cells = {
+        "AUROC": value("auroc", 4),
+        "TVD1 others": value("tvd1_others", 4),
+        "TVD2 others": value("tvd2_others", 4),
+        "people MI sex": value("people_sex", 4),
+        "of none": part("people_sex"),
+        "people MI race": value("people_race", 4),
+        "of none, race": part("people_race"),
+        "confidence sex": value("confidence_sex", 2),
+    }
+    releases = ["none", "redraw", *(f"redraw, proxies {p:g}" for p in PROXIES)]
+    return grid(rows, releases, cells)
+
+
+def outcome(rows: Sequence[dict[str, Any]]) -> str:
+    cells = {
+        "AUROC": value("auroc", 4),
+        "DPD sex": value("dpd_sex"),
+        "ratio sex": value("ratio_sex", 2),
+        "score gap sex": value("score_sex"),
+        "odds sex": value("odds_sex"),
+        "race, large": value("large_race"),
+        "AUROC without": value("auroc_blind", 4),
+        "DPD sex without": value("dpd_sex_blind"),
+        "race, large, without": value("large_race_blind"),
+    }
+    return grid(rows, ["none", *OUTCOMES, *PEERS], cells)
+
+
+def all_tables(rows: Sequence[dict[str, Any]]) -> str:
+    heads = (
+        "table,column,model,before,error,after,closed,AUROC before,AUROC after,seeds"
+    )
+    lines = ["| " + heads.replace(",", " | ") + " |", "|---" * 10 + "|"]
+    for name in TABLES:
+        before, after = of(rows, name, "none"), of(rows, name, "outcome")
+        if not before or not after:
+            continue
+        for column in table(name).sensitive:
+            for seen, label in (("", "sees it"), ("_blind", "does not")):
+                lines.append(one_line(name, column, seen, label, before, after))
+    return "\n".join(lines)
+
+
+def one_line(name, column, seen, label, before, after):  # noqa: ANN001, ANN201, PLR0917  (a line of the table)
+    gap = f"large_{column}{seen}"
+    first, last = (mean(r[gap] for r in found) for found in (before, after))
+    error = mean(r[f"error_{column}{seen}"] for r in before)
+    closed = f"{1 - last / first:.0%}" if first > 3 * error else "-"
+    cells = [
+        name,
+        column,
+        label,
+        spread([r[gap] for r in before]),
+        f"{error:.3f}",
+        spread([r[gap] for r in after]),
+        closed,
+        spread([r[f"auroc{seen}"] for r in before], 4),
+        spread([r[f"auroc{seen}"] for r in after], 4),
+        str(len(after)),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
