@@ -5,6 +5,7 @@
 #   make fairness  what the promises of fairness hold on real rows: adds to
 #                benchmarks/fairness.jsonl, in hours; resumes (DATA=folder of tables)
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
+#   make frontier  docs/frontier.md: the trade-offs of Adult and COMPAS (DATA=folder)
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
 #   make bench-full  every table, method, budget and seed, in days; resumes
@@ -35,7 +36,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page audit bench bench-full pages lint lock clean
+.PHONY: help demo test figures fairness fairness-page frontier audit bench bench-full pages lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,6 +59,9 @@ fairness: $(VENV)/.run
 
 fairness-page: $(VENV)/.run
 	$(BIN)/python benchmarks/fairness_page.py
+
+frontier: $(VENV)/.test
+	$(BIN)/python benchmarks/frontier.py --data $(DATA) $(ARGS)
 
 audit: $(VENV)/.run
 	$(BIN)/fairveil audit --page docs/audit.md $(ARGS)

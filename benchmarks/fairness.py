@@ -105,11 +105,10 @@ def one_fit(wish, known, frame, parts, seed, budget, done):  # noqa: ANN001, ANN
     if known.name in DEEP and not budget:
         names += ["redraw", "independence", "critic alone"]
         names += [f"redraw, proxies {p:g}" for p in PROXIES]
+    deep = known.name in DEEP and not budget
     tag = f", group budget {budget:g}" if budget else ""
     base = {"table": known.name, "epsilon": wish.epsilon, "seed": seed}
     left = [n for n in names if key({**base, "release": n + tag}) not in done]
-    if known.name not in DEEP and budget:
-        left = [n for n in left if n in ("none", "outcome")]
     if not left:
         return
     train, test = parts
@@ -140,7 +139,7 @@ def one_fit(wish, known, frame, parts, seed, budget, done):  # noqa: ANN001, ANN
             "release": name + tag,
             "statement_same": same,
             "cpu_seconds": round(cost, 1),
-            **measured(made, train, test, known, seed, deep=known.name in DEEP),
+            **measured(made, train, test, known, seed, deep=deep),
         }
 
 
