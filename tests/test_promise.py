@@ -1,15 +1,16 @@
 """The promise of a release, from wish to file: words, settings, modes, shares."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fairveil import FairVeil
+from fairveil import FairVeil, _release
 from fairveil._promise import fairness_promise
 from fairveil.config import GanTraining
-from fairveil.errors import ConfigError
+from fairveil.errors import ArtifactError, ConfigError
 from fairveil.post.wish import Wish
 from fairveil.seeds import Seeds
 
@@ -25,9 +26,10 @@ def wish_of(**settings):
     ("settings", "words"),
     [
         ({"fairness": None}, ["switched off", "sex"]),
-        ({"sensitive": ()}, ["no promise of fairness"]),
-        ({"fairness": "redraw"}, ["redrawn apart", "proxies", "untouched"]),
+        ({"sensitive": (), "fairness": None}, ["no promise of fairness"]),
+        ({"fairness": "redraw"}, ["redrawn apart", "proxies", "as in the data"]),
         ({"strength": 0.5}, ["no information", "strength 0.5", "in part"]),
+        ({"strength": 0.0}, ["At strength 0 nothing of this holds"]),
         ({"legitimate": ("job",)}, ["beyond what goes through job"]),
         ({"proxies": 0.7}, ["loosened", "0.7"]),
         ({"shares": "equal"}, ["were set, not measured: all values equal"]),
@@ -69,6 +71,9 @@ def test_the_words_say_what_is_promised_and_what_is_not(settings, words):
         ({"shares": "equal", "legitimate": ("a",)}, "shares can be set"),
         ({"shares": "equal", "fairness": None}, "shares can be set"),
         ({"shares": {"race": {"x": 0.5}}}, "shares are of sensitive columns"),
+        ({"shares": {}}, "shares name no column"),
+        ({"sensitive": ()}, "needs a sensitive column"),
+        ({"sensitive": tuple(f"c{i}" for i in range(33))}, "at most 32"),
         ({"shares": {"sex": {}}}, "must be a mapping"),
         ({"shares": {"sex": {1: 0.5}}}, "must be a mapping"),
         ({"shares": {"sex": 0.5}}, "must be a mapping"),
@@ -174,3 +179,61 @@ def test_a_generator_is_kept_where_the_promise_is_made_of_its_rows(tiny_model):
     pd.testing.assert_frame_equal(back, plain.sample(300, random_state=1))
     fair = plain.refine(fairness="independence", **PLAIN)
     assert fair._contents.sampler.weights is not plain._contents.sampler.weights
+
+
+def test_shares_that_no_column_can_have_are_refused_before_the_fit(
+    tiny_table, tiny_schema, monkeypatch
+):
+    def spent(*_args, **_kwargs):
+        raise AssertionError("the budget was touched")
+
+    monkeypatch.setattr("fairveil.synthesizer.measure_table", spent)
+    plain = {"schema": tiny_schema, "fairness": "redraw"}
+    for wish, reason in [
+        ({"sensitive": ["sex"], "shares": {"sex": {"nope": 0.5}}}, "a value of sex"),
+        ({"sensitive": ["age"], "shares": "equal"}, "categories only"),
+    ]:
+        with pytest.raises(ConfigError, match=reason):
+            FairVeil(**plain, **wish).fit(tiny_table)
+
+
+def test_a_paid_fit_is_kept_where_its_release_is_impossible(tiny_model):
+    """The bundle is held without a promise, and can be refined."""
+    held = tiny_model._contents
+    alone = tuple(m for m in held.bundle.marginals if len(m.columns) == 1)
+    bundle = dataclasses.replace(held.bundle, marginals=alone)
+    contents, refused = _release.first(
+        bundle,
+        wish_of(fairness="redraw", proxies=0.5, generator="decoder"),
+        settings=held.settings,
+        statement=held.statement,
+        random_state=1,
+        progress=lambda *_: None,
+    )
+    assert "knows of no proxies" in str(refused)
+    assert "kept without a promise" in str(refused)
+    assert contents.wish.fairness is None
+    assert contents.statement is held.statement
+
+
+def test_a_file_whose_shares_are_not_met_is_refused(tiny_model, tmp_path, monkeypatch):
+    made = tiny_model.refine(fairness="redraw", **PLAIN)
+    first = str(tiny_model.schema_["sex"].categories[0])
+    false = dataclasses.replace(made._contents.wish, shares={"sex": {first: 0.99}})
+    made._contents = dataclasses.replace(made._contents, wish=false)
+    made.save(tmp_path / "m")
+    with pytest.raises(ArtifactError, match="shares are not the wish's"):
+        FairVeil.load(tmp_path / "m")
+
+
+def test_legitimate_columns_are_not_loosened(tiny_model):
+    made = tiny_model.refine(legitimate=["pay"], proxies=1.0, **PLAIN)
+    sampler = made._contents.sampler
+    assert sampler.loosen.parts[sampler.codec.index("pay")] == 0.0
+
+
+def test_refine_takes_the_columns_that_the_model_was_made_for(tiny_model):
+    kept = tiny_model.refine(fairness=None, **PLAIN)
+    kept.set_params(sensitive=["city"], group_budget=0.2)
+    assert kept.refine(fairness="redraw", **PLAIN).promise_["sensitive"] == ["sex"]
+    assert kept.refine(fairness=None, sensitive=[], **PLAIN).promise_["mode"] is None

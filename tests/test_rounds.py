@@ -94,6 +94,14 @@ def test_pairs_of_a_group_are_measured_first_out_of_their_share(share):
     assert not set(later) & set(pairs)
 
 
+def test_groups_are_measured_where_no_round_is_planned():
+    codes = codes_of()
+    border = border_of(codes)
+    fit = fit_of(rounds=0, group_share=0.3)
+    found, _rows = run(border, singles_of(codes), fit, groups=(1,))
+    assert sorted(m.columns for m in found) == [(0, 1), (1, 2), (1, 3)]
+
+
 def test_a_table_of_two_columns_has_nothing_to_set_apart():
     codes = codes_of(sizes=(2, 3))
     border = border_of(codes, (2, 3))

@@ -17,10 +17,11 @@ from fairveil.nn.heads import HeadShape
 from fairveil.post.apart import Redraw
 from fairveil.post.bundle import Bundle
 from fairveil.post.outcome import Outcome, expecting, naming
-from fairveil.post.roles import cells_of, positions, roles_of
+from fairveil.post.roles import cells_of, positions, roles_of, wanted_shares
 from fairveil.post.wish import Wish
 
 Tensors = dict[str, np.ndarray]
+_MET = 1e-3  # of a share
 
 
 def describe_redraw(redraw: Redraw | None, tensors: Tensors) -> dict[str, Any] | None:
@@ -50,6 +51,10 @@ def redraw(
     probs = checks.sized(tensors["redraw/probs"], (given.count, kinds))
     redraw = Redraw(columns, table, probs, facts["strength"], given)
     checks.redraw(redraw, bundle.codec.sizes)
+    asked = wanted_shares(bundle, wish, redraw)
+    if asked:
+        met = redraw.with_shares(asked).probs
+        checks.require(np.abs(met - probs).max() < _MET, "shares are not the wish's")
     return redraw
 
 

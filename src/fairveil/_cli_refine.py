@@ -152,5 +152,5 @@ def shares_of(given: list[str] | None) -> Any:
                         try_="equal, or sex:Female=.5,Male=.5",
                     )
                 )
-            out.setdefault(name.strip(), {})[value.strip()] = number
+            out.setdefault(name.strip(), {})[value] = number
     return out

@@ -16,12 +16,12 @@ _MODES: Mapping[str | None, str] = {
     None: "Fairness is switched off: the release keeps the dependence on {columns}.",
     "redraw": (
         "The released {columns} were redrawn apart from the rest of each row{given}: "
-        "they say nothing of it. Their proxies among the other columns are untouched."
+        "they say nothing of it.{proxies}"
     ),
     "independence": (
         "The released {columns} are trained to carry no information on the rest of the "
         "row{given}; small tables and rare groups may keep some, so measure it "
-        "('redraw' is exact). Other columns of real people still do."
+        "('redraw' is exact).{proxies}"
     ),
     "outcome": (
         "The released {target} is drawn so that it says nothing of {columns}{given}, "
@@ -31,6 +31,8 @@ _MODES: Mapping[str | None, str] = {
         "of its gap (blind = {blind:g}). Equal odds are not promised."
     ),
 }
+_UNTOUCHED = " Their proxies among the other columns are as in the data."
+_NOTHING = " At strength 0 nothing of this holds: the release is as without a promise."
 _PART = " At strength {strength:g} this holds in part."
 _GIVEN = ", beyond what goes through {legitimate}"
 _LOOSE = (
@@ -67,9 +69,10 @@ def _words(wish: Wish) -> str:
         target=wish.target,
         blind=wish.blind,
         given=given if wish.legitimate else "",
+        proxies="" if wish.proxies else _UNTOUCHED,
     )
     if wish.fairness is not None and wish.strength < 1.0:
-        text += _PART.format(strength=wish.strength)
+        text += _PART.format(strength=wish.strength) if wish.strength else _NOTHING
     if wish.proxies:
         text += _LOOSE.format(proxies=wish.proxies)
     if wish.shares != "kept":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from fairveil.artifact import Contents
 from fairveil.config import Fit, GanTraining
+from fairveil.errors import ConfigError, problem
 from fairveil.post.bundle import Bundle
 from fairveil.post.finish import finish, trains
 from fairveil.post.merge import merged
@@ -28,11 +29,31 @@ def first(
     statement: Statement,
     random_state: int | None,
     progress: Progress,
-) -> Contents:
-    """The release that a fit ends with."""
-    seeds = Seeds.of(random_state)
-    sampler = finish(bundle, wish, settings=settings, seeds=seeds, progress=progress)
-    return Contents(bundle, sampler, wish, settings, statement)
+) -> tuple[Contents, ConfigError | None]:
+    """The release that a fit ends with.
+
+    Returns:
+        The release; and where what was wished turns out impossible, why, beside a
+        release without a promise: the budget is spent, so what it bought is kept.
+    """
+    seeds, refused = Seeds.of(random_state), None
+    try:
+        sampler = finish(
+            bundle, wish, settings=settings, seeds=seeds, progress=progress
+        )
+    except ConfigError as error:
+        what = f"{str(error).rstrip('.')}. The fit is done, and kept without a promise"
+        refused = ConfigError(problem(what, try_="refine with other settings"))
+        wish = Wish(
+            fairness=None,
+            sensitive=wish.sensitive,
+            strength=1.0,
+            generator="decoder",
+        )
+        sampler = finish(
+            bundle, wish, settings=settings, seeds=seeds, progress=progress
+        )
+    return Contents(bundle, sampler, wish, settings, statement), refused
 
 
 def another(

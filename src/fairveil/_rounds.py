@@ -73,8 +73,6 @@ def measured(
     pool.rake(targets_of(known, n_hat), sweeps=1, **belief)
     candidates = _candidates(sizes, wish, border.noise)
     rounds = min(rounds_of(wish, border.ledger.rho_cap, n_hat), len(candidates))
-    if rounds == 0:  # a single column has no pairs
-        return [], pool.codes
     share = border.ledger.share
     pairs = [q for q in candidates if len(q) == _PAIR and set(q) & set(groups)]
     if pairs and wish.group_share and len(pairs) < len(candidates):
@@ -83,9 +81,12 @@ def measured(
         pool.rake(targets_of(known, n_hat), sweeps=wish.inner, **belief)
         pool.refresh(rng)
         settings = _without_groups(settings)
-        rounds = min(max(round(rounds * (1.0 - wish.group_share)), 1), len(candidates))
-    budget = Budget(settings, candidates, sizes, rounds)
-    while candidates and budget.open:
+        rounds = min(round(rounds * (1.0 - wish.group_share)), len(candidates))
+    first = len(known)
+    if rounds == 0 and first == len(singles):  # a single column has no pairs
+        return [], pool.codes
+    budget = Budget(settings, candidates, sizes, max(rounds, 1))
+    while rounds and candidates and budget.open:
         picked = counter.select(
             candidates,
             {q: pool.probs(q) for q in candidates},
@@ -95,7 +96,7 @@ def measured(
             stage=_STAGE,
         ).value
         candidates.remove(picked)
-        done = len(known) - len(singles) + 1
+        done = len(known) - first + 1
         rho = share(budget.granted(picked, last=not candidates))
         known.append(
             counter.marginal(picked, rho=rho, stage=_STAGE, what=f"round {done}").value

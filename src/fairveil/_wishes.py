@@ -88,10 +88,8 @@ def check_wishes(wishes: Wishes) -> None:
     _check.positive(discovery_share=wishes.discovery_share)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
     _check_unit(wishes.unit)
-    wish = wish_of(wishes)
+    wish_of(wishes)
     _check.in_range(0.0, 0.9, group_budget=wishes.group_budget)
-    if wishes.group_budget and not wish.sensitive:
-        raise ConfigError(problem("group_budget needs a sensitive column"))
     if not isinstance(wishes.preset, config.Fit):
         _check.one_of(config.PRESETS, preset=wishes.preset)
     for name in ("random_state", "insecure_noise_seed"):
@@ -143,10 +141,16 @@ def wish_of(wishes: Wishes) -> Wish:
 
 
 def settings_of(wishes: Wishes) -> config.Fit:
-    """The constants of the fit, with the budget that is set apart for groups."""
+    """The constants of the fit, with the budget that is set apart for groups.
+
+    Raises:
+        ConfigError: no column is sensitive.
+    """
     settings = config.preset(wishes.preset)
     if not wishes.group_budget:
         return settings
+    if not wishes.sensitive:
+        raise ConfigError(problem("group_budget needs a sensitive column"))
     measuring = replace(settings.measuring, group_share=wishes.group_budget)
     return replace(settings, measuring=measuring)
 
@@ -169,8 +173,26 @@ def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
         raise SchemaError(
             problem("the unit column is not synthesised", try_="schema.drop([unit])")
         )
-    wish_of(wishes).check_columns(facts.names)
+    wish = wish_of(wishes)
+    wish.check_columns(facts.names)
+    for name in wish.sensitive if wish.shares != "kept" else ():
+        for column in facts.columns:
+            if column.name == name and isinstance(column, Column):
+                _check_shares(column, wish)
     return facts
+
+
+def _check_shares(column: Column, wish: Wish) -> None:
+    """Raise where shares are wished that the column cannot have."""
+    asked = (
+        {} if isinstance(wish.shares, str) else dict(wish.shares.get(column.name, {}))
+    )
+    if column.kind == "numeric" and (wish.shares == "equal" or asked):
+        what = "shares can be set for categories only"
+        raise ConfigError(problem(what, got=column.name, try_="leaving the column out"))
+    values = (False, True) if column.kind == "boolean" else column.categories
+    for value in asked:
+        _check.one_of([str(v) for v in values], **{f"a value of {column.name}": value})
 
 
 def discovers(wishes: Wishes) -> bool:

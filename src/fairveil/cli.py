@@ -297,9 +297,12 @@ def fit(
     _wishes.check_wishes(model)  # before a row is read
     # values are looked at for their types only where there is no privacy to keep
     typed = math.isinf(epsilon) and schema is None
-    with _console.Stages(_FIT_STAGES) as progress:
-        model.fit(lambda: files.read_table(table, typed=typed), progress=progress)
-    model.save(output)
+    try:
+        with _console.Stages(_FIT_STAGES) as progress:
+            model.fit(lambda: files.read_table(table, typed=typed), progress=progress)
+    finally:
+        if hasattr(model, "statement_"):  # what was paid for is kept, come what may
+            model.save(output)
     if statement is not None:
         model.statement_.save(statement)
     _console.show_statement(model.statement_, model.promise_)

@@ -200,7 +200,7 @@ class FairVeil:
                 table,
                 facts,
                 settings=settings,
-                groups=wish.sensitive if self.group_budget else (),
+                groups=wish.sensitive,
                 ledger=budget.ledger,
                 noise=noise,
                 unit=self.unit,
@@ -217,16 +217,18 @@ class FairVeil:
             fairness=FAIRNESS,
             ledger=budget.totals(),
         )
-        return self._hold(
-            _release.first(
-                bundle,
-                wish,
-                settings=settings,
-                statement=statement,
-                random_state=self.random_state,
-                progress=progress,
-            )
+        contents, refused = _release.first(
+            bundle,
+            wish,
+            settings=settings,
+            statement=statement,
+            random_state=self.random_state,
+            progress=progress,
         )
+        self._hold(contents)
+        if refused is not None:
+            raise refused
+        return self
 
     def refine(  # noqa: PLR0913  (the settings of a release, all by keyword)
         self,
@@ -268,7 +270,7 @@ class FairVeil:
         contents = self._fitted()
         wanted = {
             "fairness": fairness,
-            "sensitive": self.sensitive if sensitive is None else sensitive,
+            "sensitive": contents.wish.sensitive if sensitive is None else sensitive,
             "strength": strength,
             "target": target,
             "legitimate": legitimate,

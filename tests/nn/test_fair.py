@@ -83,6 +83,13 @@ def test_it_does_not_see_the_sensitive_columns():
     assert float(jnp.abs(a[0] - c[0]).max()) > 1e-3
 
 
+def test_joint_heads_of_very_many_columns_do_not_overflow():
+    shape = fair.FairShape(
+        blocks=Blocks((32,) * 13), sensitive=tuple(range(13)), clusters=1
+    )
+    assert shape.heads == (32,) * 13
+
+
 # --- losses ------------------------------------------------------------------------
 
 

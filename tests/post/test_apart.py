@@ -121,3 +121,10 @@ def test_a_group_that_is_not_there_cannot_have_a_share():
 def test_a_cell_without_rows_draws_as_all_rows_do():
     redraw = learnt(ROWS[LEGIT == 0], (0,), GIVEN, 1.0)
     np.testing.assert_allclose(redraw.probs.sum(axis=1), 1.0)
+
+
+def test_shares_that_contradict_each_other_are_refused():
+    same = np.repeat(ROWS[:, [0, 0, 2, 3]], 1, axis=0)
+    redraw = learnt(same, (0, 1), NOTHING, 1.0)
+    with pytest.raises(ConfigError, match="no release has all"):
+        redraw.with_shares({0: {0: 0.5, 1: 0.5}, 1: {0: 0.3, 1: 0.7}})

@@ -62,10 +62,25 @@ def test_without_columns_all_rows_are_one_group():
     assert found.count == 2  # and an empty rest
 
 
-def test_very_many_joint_groups_do_not_fill_the_memory():
-    rows = np.stack([np.arange(200) % 100] * 3, axis=1).astype(np.int32)
-    found = gr.system(rows, (100, 100, 100), (0, 1, 2), {}, least=0.005)
-    assert len(found.group) <= 1 << 12
+def test_very_many_columns_do_not_overflow_and_large_joint_groups_are_found():
+    rng = np.random.default_rng(1)
+    rows = (rng.random((3000, 64)) < 0.01).astype(np.int32)
+    found = gr.system(rows, (2,) * 64, tuple(range(64)), {}, least=0.005)
+    of = found.of(rows)
+    none = rows.sum(axis=1) == 0  # about half of the rows
+    assert none.mean() > 0.4
+    assert len(set(of[none])) == 1
+    assert not (of[~none] == of[none][0]).any()
+    numbers = rng.integers(0, 32, (500, 13)).astype(np.int32)
+    bins = dict.fromkeys(range(13), 32)
+    many = gr.system(numbers, (32,) * 13, tuple(range(13)), bins, least=0.005)
+    assert set(many.of(numbers)) == {many.count - 1}  # all are rare
+
+
+def test_the_largest_groups_alone_are_kept_of_very_many():
+    rows = np.stack([np.arange(4000) % 8, np.arange(4000) // 8 % 8], 1).astype(np.int32)
+    found = gr.system(rows, (8, 8), (0, 1), {}, least=0.005)
+    assert found.count == 33
 
 
 def test_codes_that_no_row_has_belong_somewhere():

@@ -67,3 +67,19 @@ def test_a_longer_table_begins_with_the_shorter_one():
     whole = found.apply(ROWS[:900], np.random.default_rng(2))
     part = found.apply(ROWS[:100], np.random.default_rng(2))
     np.testing.assert_array_equal(whole[:100], part)
+
+
+def test_what_noise_may_have_made_is_no_proxy():
+    noisy = {(0, 2): 0.0, (1, 3): 1e5}
+    found = loosening(ROWS, SIZES, (0, 1), 1.0, n_hat=N, noise=noisy)
+    assert found.parts[2] == 1.0
+    assert found.parts[3] == 0.0
+    few = loosening(ROWS, SIZES, (0, 1), 1.0, n_hat=20)  # forty rows tell of nothing
+    assert few.parts[3] == 0.0
+
+
+def test_a_weak_best_proxy_is_not_drawn_anew_whole():
+    rows = ROWS[:, [0, 4]].copy()
+    rows[:, 1] = np.where(RNG.random(N) < 0.04, rows[:, 0], rows[:, 1])
+    found = loosening(rows, (2, 2), (0,), 1.0)
+    assert 0.0 < found.parts[1] < 0.2

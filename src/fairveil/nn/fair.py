@@ -12,6 +12,7 @@ ids that no gradient passes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class FairShape:
     def heads(self) -> tuple[int, ...]:
         """Number of classes of each softmax."""
         single = tuple(self.blocks.sizes[c] for c in self.sensitive)
-        joint = int(np.prod(single))
+        joint = math.prod(single)
         return (*single, joint) if len(single) > 1 and joint <= _MOST_JOINT else single
 
     def labels(self, codes: Array) -> Array:

@@ -21,6 +21,7 @@ from fairveil.post.groups import Ints, System, shares
 
 _PASSES = 200  # of the proportional fit of wanted shares
 _CLOSE = 1e-9
+_MET = 1e-3  # of a wanted share
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Redraw:
             wanted: share by position of the column and by code.
 
         Raises:
-            ConfigError: no row has a code whose share is to be above zero, or the
-                others have none to share the rest.
+            ConfigError: no row has a code whose share is to be above zero, the others
+                have none to share the rest, or columns hang together so much that not
+                all shares can be met.
         """
         probs = self.probs.copy()
         for _ in range(_PASSES):
@@ -103,7 +105,15 @@ class Redraw:
                     probs[i] = line * _factors(at, line, named)
             if np.abs(probs - before).max() < _CLOSE:
                 break
-        return replace(self, probs=probs / probs.sum(axis=1, keepdims=True))
+        probs /= probs.sum(axis=1, keepdims=True)
+        for column, named in wanted.items():
+            at = self.cells[:, self.columns.index(column)]
+            for line in probs:
+                now = np.bincount(at, weights=line, minlength=max(named) + 1)
+                if max(abs(now[c] - s) for c, s in named.items()) > _MET:
+                    what = "no release has all these shares at once"
+                    raise ConfigError(problem(what, try_="shares of one column"))
+        return replace(self, probs=probs)
 
 
 def _factors(at: Codes, probs: Floats, named: Mapping[int, float]) -> Floats:

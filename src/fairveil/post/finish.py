@@ -15,6 +15,7 @@ import numpy as np
 
 from fairveil._types import Codes, Floats
 from fairveil.config import Fit
+from fairveil.errors import ConfigError, problem
 from fairveil.marginals import Clique, Sizes, cells
 from fairveil.post import outcome
 from fairveil.post.bundle import Bundle
@@ -31,6 +32,7 @@ from fairveil.seeds import Seeds
 
 _MOST_TRIPLES = 400  # of the counts that a release is balanced by
 _PAIR_CELLS, _TRIPLE_CELLS = 100_000, 20_000  # larger marginals would fill the memory
+_LISTED = 150  # columns whose triples are listed; of more, the first small ones
 _TAUGHT_ROWS = 40_000  # of a release, that ``outcome`` learns from
 
 Progress = Callable[[str, int, int], None]
@@ -58,6 +60,10 @@ def finish(
     Raises:
         ConfigError: shares that the release cannot have.
     """
+    raked = settings.calibration.iterations > 0 or wish.fairness != "independence"
+    if wish.shares != "kept" and not raked:
+        what = "without calibration, 'independence' cannot set shares"
+        raise ConfigError(problem(what, try_="fairness='redraw'"))
     believed = _believed(bundle, seeds)
     if earlier is None:
         earlier = _trained(
@@ -157,7 +163,9 @@ def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
 
 def _triples(sizes: Sizes) -> list[Clique]:
     """Triples of not too many cells; of more than enough, always the same ones."""
-    columns = itertools.combinations(range(len(sizes)), 3)
+    small = [j for j, size in enumerate(sizes) if size**3 <= _TRIPLE_CELLS]
+    some = range(len(sizes)) if len(sizes) <= _LISTED else small[:_LISTED]
+    columns = itertools.combinations(some, 3)
     found = [q for q in columns if cells(sizes, q) <= _TRIPLE_CELLS]
     if len(found) <= _MOST_TRIPLES:
         return found

@@ -87,7 +87,7 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
         shape,
         training,
         targets,
-        real,
+        _taught(teacher, given, init_key),
         sensitive=sensitive,
         given=given,
         strength=strength,
@@ -113,7 +113,7 @@ class _Game:
         shape: wgan.GanShape,
         training: GanTraining,
         targets: Sequence[Target],
-        real: Codes,
+        taught: Codes,
         *,
         sensitive: tuple[int, ...],
         given: System | None,
@@ -132,7 +132,7 @@ class _Game:
             clusters=shape.clusters,
             hidden=training.fair_critic,
         )
-        self.usual = _usual(self.fair_shape, given, real) if self.strength else []
+        self.usual = _usual(self.fair_shape, given, taught) if self.strength else []
         tables = _wide_targets(targets, shape.blocks)
         self.wanted, self.weight, self.radius = tables
         self.shares = jnp.maximum(self.wanted.diagonal(), 0.0)
@@ -252,25 +252,46 @@ class _Game:
         return jnp.sum(self.weight * jnp.maximum(gap - self.radius, 0.0))
 
 
+def _taught(teacher: Teacher, given: System | None, key: Array) -> Codes:
+    """Rows of the teacher, where there are legitimate columns to ask them about."""
+    columns = len(teacher.shape.blocks.sizes)
+    if given is None or not given.columns:
+        return np.empty((0, columns), dtype=np.int32)
+    return np.asarray(teacher.step(key)[0])
+
+
 def _usual(
-    shape: fair.FairShape, given: System | None, real: Codes
+    shape: fair.FairShape, given: System | None, taught: Codes
 ) -> list[np.ndarray]:
-    """Log-shares of each head's classes in each cell of ``real``, (cells, classes)."""
-    if given is None:
+    """Log-shares of each head's classes in each cell, (cells, classes).
+
+    Of rows of the teacher, whose draws are what the critic learns; a cell that none of
+    them is in has the shares of all.
+    """
+    if given is None or not given.columns:
         return []
-    labels, cell = np.asarray(shape.labels(jnp.asarray(real))), given.of(real)
-    return [
-        np.log(shares(labels[:, i].astype(np.int64), size, cell, given.count) + 1e-4)
-        for i, size in enumerate(shape.heads)
-    ]
+    labels, cell = np.asarray(shape.labels(jnp.asarray(taught))), given.of(taught)
+    out = []
+    for i, size in enumerate(shape.heads):
+        mine = labels[:, i].astype(np.int64)
+        table = shares(mine, size, cell, given.count)
+        table[table.sum(axis=1) == 0] = np.bincount(mine, minlength=size) / len(mine)
+        out.append(np.log(table + 1e-4))
+    return out
 
 
 def _cells(given: System, codes: Array) -> Array:
     """``System.of`` where codes are traced."""
-    flat = jnp.zeros(codes.shape[0], jnp.int32)
-    for column, part in zip(given.columns, given.parts, strict=True):
-        flat = flat * (int(part.max()) + 1) + jnp.asarray(part)[codes[:, column]]
-    return jnp.asarray(given.group)[flat]
+    place = jnp.zeros(codes.shape[0], jnp.int32)
+    for column, part, level in zip(
+        given.columns, given.parts, given.levels, strict=True
+    ):
+        known = jnp.asarray(level if len(level) else [-1], jnp.int32)
+        mine = jnp.asarray(part, jnp.int32)[codes[:, column]]
+        flat = place * (int(part.max()) + 1) + mine
+        at = jnp.minimum(jnp.searchsorted(known, flat), len(known) - 1)
+        place = jnp.where((place >= 0) & (known[at] == flat), at, -1)
+    return jnp.where(place < 0, given.count - 1, place)
 
 
 def _wide_targets(

@@ -23,7 +23,7 @@ from fairveil.marginals import Clique, Sizes
 LEAST_GROUP = 0.005  # part of the rows below which a group is left to the rest
 LEAST_CELL = 0.01  # the same of a cell of legitimate columns
 _PARTS = 4  # of a numeric column
-_MOST_JOINT = 1 << 12
+_MOST_GROUPS = 32  # of one system: the largest
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -35,18 +35,24 @@ class System:
     Attributes:
         columns: positions of the columns; none: all rows are of one group.
         parts: the part that each code of each column belongs to.
-        group: the group of each joint part, flat; the last group is the rest.
-        count: number of groups, the rest included (which may be empty).
+        levels: after each column, the joint parts that are frequent, sorted; a joint
+            part is ``place of the joint part before * parts of this column + part``.
+        count: number of groups, the rest included (which may be empty and is last).
     """
 
     columns: Clique
     parts: tuple[Ints, ...]
-    group: Ints
+    levels: tuple[Ints, ...]
     count: int
 
     def of(self, codes: Codes) -> Ints:
         """The group of each row, (n,), of codes (n, columns)."""
-        return self.group[_joint(codes, self.columns, self.parts)]
+        place = np.zeros(len(codes), dtype=np.int64)
+        for column, part, level in zip(
+            self.columns, self.parts, self.levels, strict=True
+        ):
+            place = _placed(place, part[codes[:, column]], part, level)
+        return np.where(place < 0, self.count - 1, place)
 
 
 def systems(
@@ -84,19 +90,22 @@ def system(
         rows, sizes, columns, numeric: as in ``systems``.
         least: part of the rows.
     """
-    parts = [
+    parts = tuple(
         _parts(np.bincount(rows[:, c], minlength=sizes[c]), numeric.get(c, 0), least)
         for c in columns
-    ]
-    while np.prod([_width(part) for part in parts]) > _MOST_JOINT:
-        widest = int(np.argmax([_width(part) for part in parts]))
-        parts[widest] = np.zeros_like(parts[widest])  # no joint group would be large
-    width = int(np.prod([_width(part) for part in parts]))
-    count = np.bincount(_joint(rows, columns, parts), minlength=width)
-    kept = np.flatnonzero(count >= max(least * len(rows), 1.0))
-    group = np.full(width, len(kept), dtype=np.int64)
-    group[kept] = np.arange(len(kept))
-    return System(columns, tuple(parts), group, len(kept) + 1)
+    )
+    fewest = max(least * len(rows), 1.0)
+    levels: list[Ints] = []
+    place = np.zeros(len(rows), dtype=np.int64)
+    for column, part in zip(columns, parts, strict=True):
+        mine = part[rows[:, column]]
+        flat = (place * _width(part) + mine)[place >= 0]
+        found, counts = np.unique(flat, return_counts=True)
+        large = np.argsort(-counts, kind="stable")[:_MOST_GROUPS]
+        levels.append(np.sort(found[large][counts[large] >= fewest]))
+        place = _placed(place, mine, part, levels[-1])
+    last = len(levels[-1]) if levels else 1
+    return System(columns, parts, tuple(levels), last + 1)
 
 
 def shares(group: Ints, count: int, cell: Ints, cells: int) -> Floats:
@@ -131,9 +140,9 @@ def _width(part: Ints) -> int:
     return int(part.max()) + 1
 
 
-def _joint(codes: Codes, columns: Clique, parts: list[Ints] | tuple[Ints, ...]) -> Ints:
-    """The flat joint part of each row, (n,)."""
-    flat = np.zeros(len(codes), dtype=np.int64)
-    for column, part in zip(columns, parts, strict=True):
-        flat = flat * _width(part) + part[codes[:, column]]
-    return flat
+def _placed(before: Ints, mine: Ints, part: Ints, level: Ints) -> Ints:
+    """The place in this level of rows with a place in the one before; -1 without."""
+    flat = before * _width(part) + mine
+    at = np.minimum(np.searchsorted(level, flat), max(len(level) - 1, 0))
+    known = (before >= 0) & (level[at] == flat) if len(level) else before < -1
+    return np.where(known, at, -1)

@@ -13,6 +13,7 @@ still teach it. docs/fairness.md has the price.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from fairveil._types import Codes, Floats
 from fairveil.marginals import Clique, Sizes, histogram
 
 _CHANCE = 3.0  # times what independent columns would seem to tell
+_WEAK = 0.02  # of the entropy: a best proxy that tells less is not drawn anew whole
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,16 @@ class Loosen:
         return out
 
 
-def loosening(rows: Codes, sizes: Sizes, own: Clique, strength: float) -> Loosen:
+def loosening(
+    rows: Codes,
+    sizes: Sizes,
+    own: Clique,
+    strength: float,
+    *,
+    kept: Clique = (),
+    n_hat: float | None = None,
+    noise: Mapping[Clique, float] | None = None,
+) -> Loosen:
     """From rows of the marginal model: which columns are proxies, and how strong.
 
     Args:
@@ -57,15 +68,20 @@ def loosening(rows: Codes, sizes: Sizes, own: Clique, strength: float) -> Loosen
         sizes: number of codes of each column.
         own: positions of the sensitive columns, which are left as they are.
         strength: 0 to 1.
+        kept: positions of further columns that are left as they are.
+        n_hat: noisy number of real rows; None: as many as ``rows``.
+        noise: standard deviation of a count, by the positions of a measured pair.
     """
+    count = float(len(rows)) if n_hat is None else float(n_hat)
     told = np.zeros((len(own), len(sizes)))
     for i, sensitive in enumerate(own):
         for j in range(len(sizes)):
-            if j not in own:
-                told[i, j] = _information(rows, sizes, (sensitive, j))
+            if j not in (*own, *kept):
+                stddev = (noise or {}).get((min(sensitive, j), max(sensitive, j)), 0.0)
+                told[i, j] = _information(rows, sizes, (sensitive, j), count, stddev)
         told[i] /= _entropy(rows, sizes, sensitive)
     parts = told.max(axis=0, initial=0.0)
-    parts /= max(float(parts.max(initial=0.0)), 1e-12)
+    parts /= max(float(parts.max(initial=0.0)), _WEAK)
     probs = tuple(histogram(rows, sizes, (j,)) / len(rows) for j in range(len(sizes)))
     return Loosen(strength * parts, probs)
 
@@ -77,13 +93,22 @@ def _entropy(rows: Codes, sizes: Sizes, column: int) -> float:
     return float(-(share * np.log(share)).sum()) or 1.0
 
 
-def _information(rows: Codes, sizes: Sizes, pair: Clique) -> float:
-    """Mutual information of two columns, in nats; 0 where it may be chance."""
+def _information(
+    rows: Codes, sizes: Sizes, pair: Clique, count: float, stddev: float
+) -> float:
+    """Mutual information of two columns, in nats; 0 where it may be chance or noise.
+
+    Independent columns of n rows seem to tell some ``(r - 1)(c - 1) / 2n``, and noise
+    of a count about half the sum of its variance, as a part of n, over the cells'
+    expected probabilities.
+    """
     table = histogram(rows, sizes, pair).reshape(sizes[pair[0]], sizes[pair[1]])
     joint = table / len(rows)
     apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     held = joint > 0
     found = float((joint[held] * np.log(joint[held] / apart[held])).sum())
     filled = [int((joint.sum(axis=axis) > 0).sum()) for axis in (0, 1)]
-    chance = (filled[0] - 1) * (filled[1] - 1) / (2 * len(rows))
+    chance = (filled[0] - 1) * (filled[1] - 1) / (2 * count)
+    likely = apart[apart > 1.0 / count]
+    chance += 0.5 * (stddev / count) ** 2 * float((1.0 / likely).sum())
     return found if found > _CHANCE * chance else 0.0

@@ -34,6 +34,8 @@ from fairveil.post.groups import System, shares
 from fairveil.post.learn import judged, taught
 
 _LEAST_IN_CELL = 0.005  # part of a cell's rows that a group needs to be held to it
+_FEWEST_IN_CELL = 50  # rows of the release that it needs
+_CHUNK = 16_384  # rows that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,12 @@ class Outcome:
     def apply(self, codes: Codes, rng: np.random.Generator) -> Codes:
         """Rows (n, columns) with their target drawn anew."""
         out, target = codes.copy(), self.roles.target
-        before = judged(self.expects, expecting(self.sizes, self.roles), codes)[0]
-        after = self._after(codes, before)
-        out[:, target] = tilt.moved(codes[:, target], before, after, rng)
+        for start in range(0, len(codes), _CHUNK):
+            rows = codes[start : start + _CHUNK]
+            before = judged(self.expects, expecting(self.sizes, self.roles), rows)[0]
+            after = self._after(rows, before)
+            drawn = tilt.moved(rows[:, target], before, after, rng)
+            out[start : start + _CHUNK, target] = drawn
         return out
 
     def _after(self, codes: Codes, before: Floats) -> Floats:
@@ -142,6 +147,8 @@ def fitted(
         ],
         axis=1,
     )
+    sizes_of_cells = np.bincount(cell, minlength=roles.cells.count)
+    table[table * sizes_of_cells[:, None] < _FEWEST_IN_CELL] = 0.0  # held to nothing
     before = judged(expects, expecting(sizes, roles), codes)[0]
     weights = group_weights(codes, sizes, roles, names, shares_of=table)
     theta = np.zeros((roles.cells.count, weights.shape[1], sizes[roles.target]))

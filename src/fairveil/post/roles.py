@@ -62,12 +62,24 @@ def positions(bundle: Bundle, names: Sequence[str]) -> Clique:
 def loosening_of(bundle: Bundle, wish: Wish) -> Loosen | None:
     """How proxies are loosened; None where they are not.
 
-    Where no marginal of several columns was measured, nothing is known of proxies.
+    Raises:
+        ConfigError: nothing is known of proxies, as no marginal of several columns was
+            measured.
     """
-    if not wish.proxies or not bundle.joint_measured:
+    if not wish.proxies:
         return None
-    own = positions(bundle, wish.sensitive)
-    return loosening(bundle.rows, bundle.codec.sizes, own, wish.proxies)
+    if not bundle.joint_measured:
+        what = "this fit measured no columns together, so it knows of no proxies"
+        raise ConfigError(problem(what, try_="proxies=0"))
+    return loosening(
+        bundle.rows,
+        bundle.codec.sizes,
+        positions(bundle, wish.sensitive),
+        wish.proxies,
+        kept=positions(bundle, wish.legitimate),
+        n_hat=bundle.n_hat,
+        noise={m.columns: m.noise_stddev for m in bundle.marginals},
+    )
 
 
 def wanted_shares(

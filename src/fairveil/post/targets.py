@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairveil._types import Floats
-from fairveil.marginals import Clique, Marginal, Sizes
+from fairveil.marginals import Clique, Marginal, Sizes, cells
+
+_MOST_CELLS = 100_000  # a larger pair that nobody measured is left as it comes
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def independent_targets(
     single = {t.columns[0]: t.probs for t in targets if len(t.columns) == 1}
     stddev = float(np.median([t.stddev for t in targets]))
     for pair in _mixed_pairs(len(sizes), sensitive):
-        if pair not in measured:
+        if pair not in measured and cells(sizes, pair) <= _MOST_CELLS:
             first, second = (_normal(single[c]) for c in pair)
             product = np.outer(first, second).ravel() if law is None else law(pair)
             out.append(Target(pair, _mix(joint(pair), product, strength), stddev))

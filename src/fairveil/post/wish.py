@@ -13,6 +13,7 @@ from fairveil import _check
 from fairveil.config import BLIND, FAIRNESS_MODES, GENERATORS, SHARES
 from fairveil.errors import ConfigError, SchemaError, problem
 
+MOST_SENSITIVE = 32  # each pair of them is looked at
 _APART = ("redraw", "independence")  # modes that draw the sensitive columns apart
 
 
@@ -64,6 +65,14 @@ class Wish:
             _check.names(**{name: getattr(self, name)})
             _check.distinct(**{name: getattr(self, name)})
         self._check_target()
+        if self.fairness is not None and not self.sensitive:
+            what = "a promise of fairness needs a sensitive column"
+            raise ConfigError(
+                problem(what, got=self.fairness, try_="sensitive=['sex']")
+            )
+        if len(self.sensitive) > MOST_SENSITIVE:
+            what = f"at most {MOST_SENSITIVE} columns can be sensitive"
+            raise ConfigError(problem(what, got=len(self.sensitive)))
         both = sorted(set(self.sensitive) & set(self.legitimate))
         if both:
             what = "a column is both sensitive and legitimate"
@@ -96,6 +105,8 @@ class Wish:
 
     def _check_shares(self) -> None:
         if isinstance(self.shares, Mapping):
+            if not self.shares:
+                raise ConfigError(problem("shares name no column", try_="'kept'"))
             for name, wanted in self.shares.items():
                 _check_shares_of(name, wanted, self.sensitive)
         else:
