@@ -89,6 +89,21 @@ def test_sobol_tries_so_many(place):
     assert (body["search"], len(body["candidates"])) == ("sobol", 3)
 
 
+def test_legitimate_columns_and_shares_go_through_and_the_best_is_named_by_its_measure(
+    place,
+):
+    args = ("--modes", "redraw", "--strengths", "1", *QUICK, "--most-loss", "1")
+    dials = ("--legitimate", "city", "--by", "hidden", "--json", "f.json")
+    result = worked("frontier", "m.fairveil", *args, *dials)
+    assert "beyond what legitimate ones tell" in " ".join(result.stdout.split())
+    body = json.loads((place / "f.json").read_text(encoding="utf-8"))
+    assert body["candidates"][0]["settings"]["legitimate"] == ["city"]
+    shares = ("--shares", "sex:f=.9", "--json", "g.json")
+    worked("frontier", "m.fairveil", *args, *shares)
+    body = json.loads((place / "g.json").read_text(encoding="utf-8"))
+    assert body["candidates"][0]["settings"]["shares"] == {"sex": {"f": 0.9}}
+
+
 def test_help_has_an_example_and_names_no_table():
     text = worked("frontier", "--help").stdout
     assert "Example: fairveil frontier model.fairveil" in text
@@ -110,6 +125,11 @@ def test_help_has_an_example_and_names_no_table():
         (("m.fairveil", "--positive", "yes"), "positive needs a target"),
         (("m.fairveil", "--sensitive", "nobody"), "sensitive is unknown"),
         (("m.fairveil", "--search", "magic"), "'magic' is not one of"),
+        (("m.fairveil", "--proxies", "a"), "--proxies must be numbers with"),
+        (("m.fairveil", "--proxies", "2"), "proxies must lie between 0 and 1"),
+        (("m.fairveil", "--legitimate", "nobody"), "legitimate is unknown"),
+        (("m.fairveil", "--shares", "sex"), "shares cannot be read"),
+        (("m.fairveil", "--by", "magic"), "'magic' is not one of"),
         (("m.fairveil", "--plot", "f.png"), "a plot is an SVG file"),
         (("m.fairveil", "--save", "m.fairveil"), "would overwrite an input"),
         (("m.fairveil", "--json", "a", "--plot", "a"), "would overwrite an input"),

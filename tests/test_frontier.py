@@ -1,28 +1,21 @@
 """The frontier ranks by synthetic rows alone, the same way every time, for free."""
 
 import dataclasses
-import inspect
 import json
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fairveil.frontier as module
-import test_architecture as architecture
 from fairveil import (
-    _frontier_measure as measures,
-    _frontier_search as search,
-    config,
     evaluate,
 )
-from fairveil.errors import ConfigError, NotFittedError, UnsupportedError
+from fairveil.errors import ConfigError
 from fairveil.frontier import Candidate, Fit, Measured, Settings, frontier, undominated
 from fairveil.synthesizer import FairVeil
-from fairveil.tables import files, frames
 
 QUICK = {"generator": "decoder", "rows": 600, "random_state": 3}
 TRIED = {
@@ -52,7 +45,7 @@ def fit(epsilon=1.0, *, name="a", private=True):
     )
 
 
-def candidate(loss, unfairness, *, of=None, mode="independence", strength=1.0):
+def candidate(loss, unfairness, *, of=None, mode="independence", strength=1.0, **more):
     measured = Measured(
         distance=max(loss, 0.0),
         auroc=None,
@@ -64,7 +57,7 @@ def candidate(loss, unfairness, *, of=None, mode="independence", strength=1.0):
     )
     return Candidate(
         fit=of or fit(),
-        settings=Settings(mode=mode, strength=strength, sensitive=("sex",)),
+        settings=Settings(mode=mode, strength=strength, sensitive=("sex",), **more),
         loss=loss,
         unfairness=unfairness,
         measured=measured,
@@ -194,10 +187,8 @@ def test_the_figures_are_those_of_evaluate_on_synthetic_rows(found, tiny_model):
     told = evaluate.tstr(rows, judge, target="member", positive=True, seed=seed)
     assert measured.auroc == told.auroc
     assert measured.probes == {"sex": evaluate.probe(rows, "sex", seed=seed).auroc}
-    (gap,) = evaluate.parity_gap(
-        rows, judge, target="member", sensitive=["sex"], positive=True, seed=seed
-    )
-    assert measured.gaps == {"sex": gap.demographic_parity}
+    assert measured.gaps == {}  # no parity is asked for
+    assert measured.people == {"sex": pytest.approx(_sorted(rows, judge, seed))}
     shares = evaluate.tvd(judge, rows, columns=["sex"]).mean
     assert measured.shares == shares
     usual = found.baselines[0].measured
@@ -205,6 +196,17 @@ def test_the_figures_are_those_of_evaluate_on_synthetic_rows(found, tiny_model):
         max(measured.distance - usual.distance, usual.auroc - measured.auroc)
     )
     assert tried.unfairness == abs(measured.probes["sex"] - 0.5)
+
+
+def _sorted(rows, judge, seed):
+    """Information above chance, the mean over five starts of K-Means."""
+    told = [
+        evaluate.real_people_information(
+            rows, judge, ["sex"], seed=seed + k, permutations=10
+        )[0]
+        for k in range(5)
+    ]
+    return np.mean([each.mutual_information - each.null_mean for each in told])
 
 
 def test_the_same_seed_gives_the_same_frontier(found, tiny_model):
@@ -251,7 +253,8 @@ def test_the_json_holds_settings_figures_and_the_statement(found, tmp_path):
     assert "no privacy spent" in body["note"]
     assert body["fits"][0]["statement"]["epsilon"] == 1.0
     marks = [each["pareto"] for each in body["candidates"]]
-    assert sum(marks) == len(found.pareto)
+    assert {tuple(mark) for mark in marks} <= {(), ("hidden",)}
+    assert sum(map(bool, marks)) == len(found.pareto)
 
 
 def test_the_table_marks_the_pareto_set_and_says_what_it_rests_on(found):
@@ -301,18 +304,15 @@ def test_parity_is_ranked_by_the_gap_of_predictions_and_clusters_are_merged(
     assert tried == [(1, 0.0), (1, 0.5), (None, 0.0), (None, 0.5)]
     for each in found.candidates:
         assert each.settings.promise == "parity"
-        assert each.unfairness == each.measured.gaps["sex"]
+        measured = each.measured
+        assert set(measured.gaps) == set(measured.chance) == {"sex", "sex unseen"}
+        beyond = [measured.gaps[n] - measured.chance[n] for n in measured.gaps]
+        assert each.unfairness == max(0.0, *beyond)
+        assert each.people is None
     assert [c.settings.mode for c in found.baselines] == [None]
     assert " all " in found.table()
     assert " blind " in found.table()
     assert found.best(most_loss=1.0) in found.pareto
-
-
-def test_outcome_needs_a_target_of_two_values_or_the_positive_one(tiny_model):
-    with pytest.raises(ConfigError, match="more than two values; try naming the"):
-        frontier(tiny_model, **QUICK, modes=["outcome"], target="city")
-    with pytest.raises(ConfigError, match="positive is no value of the target"):
-        frontier(tiny_model, **QUICK, target="city", positive="moon")
 
 
 # --- several fits ---
@@ -355,190 +355,3 @@ def test_the_same_fit_twice_or_a_name_twice_is_refused(two):
         frontier([two[0], two[0].refine(fairness=None, generator="decoder")], **QUICK)
     with pytest.raises(ConfigError, match="names must name each fit once"):
         frontier(two, **QUICK, names=["a", "a"])
-
-
-# --- never a real row ---
-
-
-def test_no_argument_takes_rows(tiny_model, tiny_table):
-    names = inspect.signature(frontier).parameters
-    assert not {"X", "table", "data", "frame", "real", "holdout"} & set(names)
-    for model in (tiny_table, [tiny_table], [tiny_model, tiny_table], [], "m", None):
-        with pytest.raises(ConfigError, match="fitted models, never rows"):
-            frontier(model)
-    for argument in ("target", "positive", "modes", "strengths", "sensitive"):
-        with pytest.raises((ConfigError, ValueError, TypeError)):
-            frontier(tiny_model, **QUICK, **{argument: tiny_table})
-
-
-def test_an_unfitted_model_is_refused():
-    with pytest.raises(NotFittedError):
-        frontier(FairVeil(sensitive=["sex"]))
-
-
-def test_nothing_that_opens_rows_can_be_reached_from_the_imports():
-    edges = {}
-    for each in architecture.imports(architecture.ROOT):
-        if each.own:
-            edges.setdefault(each.source, set()).add(each.target)
-    reached, left = set(), ["frontier", "post.merge"]
-    while left:
-        name = left.pop()
-        if name not in reached:
-            reached.add(name)
-            left += edges.get(name, ())
-    assert "evaluate.fairness" in reached  # the walk goes through late imports
-    assert not any(architecture.belongs(n, ("private", "chain")) for n in reached)
-
-
-def test_no_table_is_opened_or_read_on_the_way(tiny_model, tmp_path, monkeypatch):
-    tiny_model.save(tmp_path / "m.fairveil")
-    loaded = FairVeil.load(tmp_path / "m.fairveil")
-
-    def refuse(*_args, **_more):
-        raise AssertionError("a table was opened")
-
-    monkeypatch.setattr(frames, "open_frame", refuse)
-    monkeypatch.setattr(files, "read_table", refuse)
-    monkeypatch.setattr("fairveil.synthesizer.open_frame", refuse)
-    monkeypatch.setattr("fairveil.synthesizer.measure_table", refuse)
-    found = frontier(loaded, **QUICK, strengths=[1.0], modes=["redraw"])
-    assert len(found.candidates) == 1
-
-
-# --- wrong wishes ---
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ({"strengths": [0.5, 2.0]}, "strength must lie between 0 and 1; got 2.0"),
-        ({"strengths": []}, "strengths must hold at least one value"),
-        ({"strengths": [1.0, 1.0]}, "none twice"),
-        ({"strengths": ".5"}, "strengths must be a list"),
-        ({"modes": ["magic"]}, "mode is unknown; got 'magic'"),
-        ({"modes": "redraw"}, "modes must be a list"),
-        ({"modes": ["outcome"]}, "the mode outcome needs a target"),
-        ({"positive": "yes"}, "positive needs a target"),
-        ({"target": "nobody"}, "target is unknown; got 'nobody'"),
-        ({"target": "sex"}, "the target is a sensitive column"),
-        ({"sensitive": []}, "needs sensitive columns"),
-        ({"sensitive": ["sex", "sex"]}, "names a column twice"),
-        ({"sensitive": ["nobody"]}, "sensitive is unknown; got 'nobody'"),
-        (
-            {"sensitive": ["sex", "age", "pay", "member", "city", "visits"]},
-            "every column is sensitive",
-        ),
-        ({"rows": 5}, "rows must be an integer of at least 100"),
-        ({"clusters": 0}, "clusters must be an integer of at least 1"),
-        ({"clusters": [1, 99]}, "clusters is above the number that was released"),
-        ({"gan": "big"}, "gan must hold settings of GanTraining"),
-        ({"search": "magic"}, "search is unknown"),
-        ({"trials": 0}, "trials must be an integer of at least 1"),
-        ({"trials": 2}, "the grid has 5 settings, more than trials allow; got 2"),
-        ({"random_state": -1}, "random_state must be an integer of at least 0"),
-    ],
-)
-def test_impossible_settings_are_refused_before_any_training(tiny_model, wrong, told):
-    def never(*_args):
-        raise AssertionError("work was begun")
-
-    with pytest.raises(ConfigError) as caught:
-        frontier(tiny_model, **{**QUICK, **wrong}, progress=never)
-    assert told in str(caught.value)
-
-
-def test_fits_of_different_columns_are_refused(tiny_model):
-    class Other:
-        statement_ = tiny_model.statement_
-        feature_names_in_ = ["x"]  # noqa: RUF012  (as a model has it)
-
-    with pytest.raises(ConfigError, match="the fits have different columns"):
-        frontier([tiny_model, Other()])
-
-
-def test_a_missing_extra_is_told_with_what_to_install(tiny_model, monkeypatch):
-    monkeypatch.setattr(search, "find_spec", lambda _: None)
-    with pytest.raises(UnsupportedError, match=r"pip install 'fairveil\[frontier\]'"):
-        frontier(tiny_model, **QUICK, search="nsga2")
-
-
-# --- measures ---
-
-
-def roles(**more):
-    given = {
-        "sensitive": ("s",),
-        "target": None,
-        "positive": None,
-        "rows": 1,
-        "seed": 0,
-    }
-    return measures.Roles(**{**given, **more})
-
-
-def test_several_sensitive_columns_are_audited_one_by_one_and_together():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 2, (2, 1500))
-    frame = pd.DataFrame({"a": a, "b": b, "x": a ^ b, "y": rng.random(1500)})
-    probes = measures._probes(frame, roles(sensitive=("a", "b")))
-    areas = {each.column: each.auroc for each in probes}
-    assert areas["a"] == pytest.approx(0.5, abs=0.07)  # neither alone,
-    assert areas["b"] == pytest.approx(0.5, abs=0.07)
-    assert areas["a x b"] > 0.65  # but both together
-
-
-def test_a_sensitive_column_held_constant_does_not_count_as_hidden():
-    usual = candidate(0.0, 0.0).measured
-    reference = measures.Reference(pd.DataFrame(), usual)
-    gone = dataclasses.replace(usual, groups={"sex": 1})
-    assert reference.unfairness(usual, "hidden") == 0.0
-    assert reference.unfairness(gone, "hidden") == 0.5
-
-
-def test_an_auroc_below_a_half_is_no_more_hidden_than_one_above():
-    below = dataclasses.replace(candidate(0, 0).measured, probes={"a": 0.3, "b": 0.6})
-    assert below.hidden == pytest.approx(0.2)
-
-
-def test_loss_is_the_larger_of_both_and_parity_ignores_what_is_unknown():
-    usual = dataclasses.replace(candidate(0.1, 0).measured, auroc=0.9)
-    reference = measures.Reference(pd.DataFrame(), usual)
-    far = dataclasses.replace(usual, distance=0.15, auroc=0.89)
-    blunt = dataclasses.replace(usual, distance=0.1, auroc=0.8)
-    assert reference.loss(far) == pytest.approx(0.05)
-    assert reference.loss(blunt) == pytest.approx(0.1)
-    gaps = dataclasses.replace(usual, gaps={"a": math.nan, "b": 0.1})
-    assert gaps.parity == 0.1
-    assert math.isnan(usual.parity)
-    assert gaps.to_dict()["gaps"] == {"a": None, "b": 0.1}
-
-
-def test_misfit_is_in_standard_deviations_and_leaves_moved_columns_out(tiny_model):
-    drawn = measures.Drawn.of(tiny_model, 500, 0)
-    assert drawn.frame.equals(tiny_model.sample(500, random_state=0))
-    bundle, columns = drawn.bundle, tiny_model.feature_names_in_
-    gaps = []
-    for marginal in bundle.marginals:
-        if 0 in marginal.columns:  # sex
-            continue
-        shape = [bundle.codec.sizes[c] for c in marginal.columns]
-        cells = np.ravel_multi_index(
-            drawn.codes[:, list(marginal.columns)].T, tuple(shape)
-        )
-        share = np.bincount(cells, minlength=math.prod(shape)) / 500
-        noise = marginal.noise_stddev / bundle.n_hat
-        gaps += list(np.abs(share - marginal.counts / bundle.n_hat) / noise)
-    assert measures._misfit(drawn, {"sex"}) == pytest.approx(np.mean(gaps))
-    assert measures._misfit(drawn, set(columns)) is None
-
-
-@pytest.mark.parametrize("extra", [{"clusters": 3}, {"gan": config.GanTraining()}])
-def test_settings_pass_on_what_refine_is_to_use(extra):
-    class Model:
-        def refine(self, **given):
-            return given
-
-    given = Settings(mode="independence", sensitive=("a",), **extra).refine(Model())
-    assert set(given) >= {"fairness", "strength", "random_state", *extra}
-    assert "target" not in given

@@ -38,6 +38,27 @@ def both():
     return dataclasses.replace(of(*tried), baselines=tuple(ends))
 
 
+def loosened():
+    """Both promises, and releases whose proxies are loosened more and more."""
+    found = both()
+    tried = [
+        _with_people(
+            candidate(0.02 * k, 0.01, of=which, mode="redraw", proxies=k / 4),
+            1.0 - 0.2 * k,
+        )
+        for which in (SMALL, LARGE)
+        for k in range(5)
+    ]
+    ends = [_with_people(each, 1.0) for each in found.baselines]
+    return dataclasses.replace(
+        found, candidates=(*found.candidates, *tried), baselines=tuple(ends)
+    )
+
+
+def _with_people(found, people):
+    return dataclasses.replace(found, people=people)
+
+
 def _with_gap(found):
     measured = dataclasses.replace(found.measured, gaps={"sex": found.unfairness})
     return dataclasses.replace(found, measured=measured)
@@ -64,7 +85,30 @@ def test_each_candidate_stands_at_its_figures_in_the_panel_of_its_promise():
     assert redrawn not in points(parity)  # redraw does not promise parity
     assert "AUROC" in hidden.get_xlabel()
     assert "parity" in parity.get_xlabel()
+    assert "people" in [c.get_title() for c in plots.figure(loosened()).axes][-1]
+    assert hidden.get_xlabel().endswith("at the points: strength")
     assert hidden.get_ylabel() == "loss of utility (down is better)"
+
+
+def test_loosened_proxies_have_a_panel_of_their_own():
+    found = loosened()
+    hidden, _, people = plots.figure(found).axes
+    loose = [c for c in found.candidates if c.people is not None]
+    assert {(c.people, c.loss) for c in loose} <= points(people)
+    assert (1.0, 0.04) in points(people)  # no debiasing, of the smaller epsilon
+    assert not {(c.unfairness, c.loss) for c in loose if c.loss > 0} & points(hidden)
+    assert people.get_xlabel().endswith("at the points: proxies")
+    assert {"0", "0.25", "1"} <= {text.get_text() for text in people.texts}
+
+
+def test_several_settings_that_vary_stand_at_a_point_in_the_order_told():
+    tried = [
+        candidate(0.1 - x / 10, x, mode="outcome", strength=1 - x, blind=b)
+        for x, b in ((0.1, 0.25), (0.4, None))
+    ]
+    (axes,) = plots.figure(of(*tried)).axes
+    assert axes.get_xlabel().endswith("at the points: strength / blind")
+    assert [t.get_text() for t in axes.texts] == ["0.9 / 0.25", "0.6 / usual"]
 
 
 def test_the_line_joins_what_nothing_of_the_same_fit_beats():
@@ -98,7 +142,6 @@ def test_the_legend_names_epsilons_once_by_colour_and_shape():
         "epsilon 3",
         "no debiasing",
         "redraw (trivial baseline)",
-        "numbers at points: strength",
     ]
     looks = {(h.get_marker(), h.get_color()) for h in legend.legend_handles[:4]}
     assert len(looks) == 4
@@ -110,11 +153,12 @@ def test_fits_of_one_epsilon_and_those_that_are_not_private_are_told_apart():
     made = plots.figure(of(*(candidate(0, 0, of=f) for f in (one, other, bare))))
     texts = [text.get_text() for text in made.legends[0].get_texts()]
     named = ["epsilon 1 (x)", "epsilon 1 (y)", "epsilon inf: NOT PRIVATE"]
-    assert texts == [*named, "numbers at points: strength"]
+    assert texts == named
 
 
-def test_no_words_overlap():
-    made = plots.figure(both())
+@pytest.mark.parametrize("made", [both, loosened])
+def test_no_words_overlap(made):
+    made = plots.figure(made())
     made.draw_without_rendering()
     words = [text for axes in made.axes for text in _words(axes)]
     words += made.legends[0].get_texts()

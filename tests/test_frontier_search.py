@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fairveil import _frontier_search as search, config
-from fairveil._frontier_settings import DIMENSIONS, Settings, Space, sobol
+from fairveil._frontier_settings import (
+    DIMENSIONS,
+    Settings,
+    Space,
+    frozen_shares,
+    sobol,
+    thawed_shares,
+)
 from fairveil.errors import ConfigError
 
 BASE = Settings(mode=None, sensitive=("a",), random_state=9)
@@ -70,6 +77,57 @@ def test_only_outcome_knows_blind():
     assert len(set(searched)) > 2
     with pytest.raises(ConfigError, match="blind must lie between 0 and 1"):
         space(blinds=(2.0,))
+
+
+def test_only_the_modes_that_hide_know_proxies_and_shares():
+    where = space(
+        modes=("redraw", "outcome"),
+        strengths=(1.0,),
+        blinds=(0.1, 0.4),
+        proxies=(0.0, 0.5),
+        shares="equal",
+        legitimate=("z",),
+        target="y",
+    )
+    found = tried(where, "grid")
+    told = [(s.mode, s.blind, s.proxies, s.shares) for s in found]
+    assert told == [
+        ("redraw", None, 0.0, "equal"),
+        ("redraw", None, 0.5, "equal"),
+        ("outcome", 0.1, 0.0, "kept"),
+        ("outcome", 0.4, 0.0, "kept"),
+    ]
+    assert {s.legitimate for s in found} == {("z",)}
+    searched = [s.proxies for s in tried(where, "sobol", 16) if s.mode == "redraw"]
+    assert all(0.0 <= proxies <= 0.5 for proxies in searched)
+    assert len(set(searched)) > 2
+
+
+def test_proxies_need_a_mode_that_loosens_them():
+    with pytest.raises(ConfigError, match="proxies must lie between 0 and 1"):
+        space(proxies=(2.0,))
+    with pytest.raises(ConfigError, match="got 'outcome'; try the mode redraw"):
+        space(modes=("outcome",), proxies=(0.5,), target="y")
+
+
+def test_shares_by_value_can_be_compared_and_given_back():
+    given = {"a": {"x": 0.5, "y": 0.5}}
+    kept = frozen_shares(given)
+    assert hash(kept) == hash(frozen_shares(given))
+    assert thawed_shares(kept) == given
+    assert thawed_shares(frozen_shares("equal")) == "equal"
+    with pytest.raises(ConfigError, match="a word or a mapping of columns; got 'list'"):
+        frozen_shares([1])
+
+
+def test_the_plain_release_keeps_what_its_generator_hangs_on():
+    gan = config.GanTraining(fairness=2.0)
+    where = space(
+        modes=("redraw",), clusters=(4,), gans=(gan,), proxies=(0.5,), shares="equal"
+    )
+    (plain,) = {settings.plain for settings in where.grid()}
+    assert (plain.mode, plain.clusters, plain.gan) == (None, 4, gan)
+    assert (plain.proxies, plain.shares, plain.random_state) == (0.0, "kept", 9)
 
 
 @given(st.lists(st.floats(0, 1), min_size=DIMENSIONS, max_size=DIMENSIONS))
@@ -142,7 +200,7 @@ class StandIn:
 
     def tell(self, infills):
         self.told.append(infills.figures)
-        self.next = (np.array(infills) + np.array([0.0371, 0, 0, 0, 0])) % 1.0
+        self.next = (np.array(infills) + 0.0371 * np.eye(DIMENSIONS)[0]) % 1.0
 
 
 @pytest.fixture
@@ -191,6 +249,18 @@ def test_nsga2_works_on_each_promise_by_itself(stand_in):
     assert found[: len(hidden)] == hidden
     assert {s.mode for s in hidden} <= {"independence", "redraw"}
     assert len(found) <= 9
+
+
+def test_nsga2_of_loose_proxies_has_three_figures_to_lower(stand_in):
+    where = space(modes=("outcome", "redraw"), proxies=(0.0, 1.0), target="y")
+
+    def figures(settings):
+        return (0.1, 0.2, 0.3)[: where.objectives(settings.promise)]
+
+    found = tried(where, "nsga2", 12, figures=figures)
+    assert [made.problem["n_obj"] for made in stand_in.made] == [2, 3]
+    assert {s.proxies for s in found if s.mode == "outcome"} == {0.0}
+    assert len({s.proxies for s in found if s.mode == "redraw"}) > 2
 
 
 def test_nsga2_measures_no_setting_twice(stand_in):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fairveil import _console
+from fairveil._cli_refine import Legitimate, Shares, shares_of
 from fairveil._cli_use import Sensitive, column_names
 from fairveil.errors import ConfigError, problem
 
@@ -72,6 +73,14 @@ def frontier(
             metavar="NUMBERS", help="For outcome: as of refine, with commas between."
         ),
     ] = None,
+    proxies: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBERS", help="For the other modes: the same, as of refine."
+        ),
+    ] = "0",
+    legitimate: Legitimate = None,
+    shares: Shares = None,
     search: Annotated[
         Literal["grid", "sobol", "nsga2"],
         typer.Option(
@@ -91,6 +100,13 @@ def frontier(
         str | None,
         typer.Option(metavar="MODE", help="Mode that the best release is sought in."),
     ] = None,
+    by: Annotated[
+        Literal["hidden", "parity", "people"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What is fairest: hidden, parity, or people with loose proxies.",
+        ),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Plot to write (.svg).")] = None,
     json: Annotated[
         Path | None, typer.Option(help="File for all figures (JSON).")
@@ -104,9 +120,9 @@ def frontier(
 ) -> None:
     """Sweep how fair and how useful releases of a fit can be; no privacy spent.
 
-    Each setting is trained and judged by synthetic rows alone, no table is read, and
-    the privacy statement of the model stays as it is. It takes about as long for each
-    setting as the last stage of the fit.
+    Each setting is judged by synthetic rows alone, no table is read, and the privacy
+    statement of the model stays as it is. A setting of independence takes about as long
+    as the last stage of the fit, of other modes some seconds.
     """
     outputs = [path for path in (plot, json, save) if path is not None]
     _check_outputs(outputs, models)
@@ -130,6 +146,9 @@ def frontier(
             if clusters is None
             else _numbers(clusters, "--clusters", int),
             blind=None if blind is None else _numbers(blind, "--blind", float),
+            proxies=_numbers(proxies, "--proxies", float),
+            legitimate=column_names(legitimate),
+            shares=shares_of(shares),
             search=search,
             trials=trials,
             rows=rows,
@@ -142,7 +161,7 @@ def frontier(
     if plot is not None:
         found.plot(plot)
     _console.say(*found.table().splitlines(), "")
-    chosen = _chosen(found, most_loss, best, wanted=save is not None)
+    chosen = _chosen(found, most_loss, best, by, wanted=save is not None)
     if save is not None and chosen is not None:
         place = [fit.name for fit in found.fits].index(chosen.fit.name)
         chosen.refine(fitted[place]).save(save)
@@ -153,7 +172,12 @@ def frontier(
 
 
 def _chosen(
-    found: Frontier, most_loss: float, mode: str | None, *, wanted: bool
+    found: Frontier,
+    most_loss: float,
+    mode: str | None,
+    by: str | None,
+    *,
+    wanted: bool,
 ) -> Candidate | None:
     """The best candidate, and a line that names it; None where none is good enough.
 
@@ -161,18 +185,23 @@ def _chosen(
         ConfigError: none is good enough, and its model was to be written.
     """
     try:
-        chosen = found.best(most_loss=most_loss, mode=mode)
+        chosen = found.best(most_loss=most_loss, mode=mode, promise=by)
     except ConfigError as error:
         if wanted:
             raise
         _console.say(f"No best release: {error}")
         return None
     settings = chosen.settings
-    merged = "" if settings.clusters is None else f", {settings.clusters} clusters"
+    more = "".join(
+        f", {name} {value:g}"
+        for name in ("blind", "proxies", "clusters")
+        if (value := getattr(settings, name))
+    )
+    people = "" if chosen.people is None else f", people {chosen.people:.2f}"
     _console.say(
         f"Best with a loss of at most {most_loss:g}: {settings.mode}, strength "
-        f"{settings.strength:g}{merged}, of {chosen.fit.name}: loss "
-        f"{chosen.loss:.3f}, unfair {chosen.unfairness:.3f}."
+        f"{settings.strength:g}{more}, of {chosen.fit.name}: loss "
+        f"{chosen.loss:.3f}, unfair {chosen.unfairness:.3f}{people}."
     )
     return chosen
 

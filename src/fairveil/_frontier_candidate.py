@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from fairveil._frontier_measure import Measured
-from fairveil._frontier_settings import Progress, Settings
+from fairveil import _check
+from fairveil._frontier_settings import PEOPLE, Progress, Settings, thawed_shares
 from fairveil._types import Floats
 from fairveil.errors import ConfigError, problem
+from fairveil.seeds import Seeds
 
 if TYPE_CHECKING:
+    from fairveil.schema import Column
     from fairveil.synthesizer import FairVeil
+
+CHANCE = 0.5  # AUROC of who knows nothing
+_TWO = 2
+_SHOWN = 100  # rows by which a release is known again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,209 @@ def digest(model: FairVeil) -> str:
     return told.hexdigest()
 
 
+def shown(release: FairVeil) -> str:
+    """A name for the rows that a release draws: SHA-256 of its first codes."""
+    contents = release._contents  # noqa: SLF001  (as above)
+    codes = contents.sampler.codes(_SHOWN, Seeds.of(0))
+    return hashlib.sha256(np.ascontiguousarray(codes).tobytes()).hexdigest()
+
+
+def fits_of(models: Sequence[FairVeil], names: Sequence[str] | None) -> tuple[Fit, ...]:
+    """The facts of each fit, under its name.
+
+    Raises:
+        ConfigError: names that do not fit, or the same fit twice.
+    """
+    if names is None:
+        names = [f"fit {place}" for place in range(1, len(models) + 1)]
+    if len(names) != len(models) or len(set(names)) < len(names):
+        raise ConfigError(problem("names must name each fit once", got=list(names)))
+    fits = tuple(Fit.of(m, name) for m, name in zip(models, names, strict=True))
+    if len({fit.digest for fit in fits}) < len(fits):
+        raise ConfigError(problem("the same fit is given twice"))
+    return fits
+
+
+def check_columns(
+    models: Sequence[FairVeil],
+    sensitive: tuple[str, ...],
+    target: str | None,
+    legitimate: tuple[str, ...],
+    needs: Mapping[str, bool],
+) -> None:
+    """Raise where the roles of the columns are impossible, before any training.
+
+    Args:
+        models: the fits.
+        sensitive, target, legitimate: columns by role.
+        needs: what would need a target, and whether it is asked for.
+    """
+    columns = models[0].feature_names_in_
+    if any(m.feature_names_in_ != columns for m in models):
+        raise ConfigError(
+            problem("the fits have different columns", try_="fits of one table")
+        )
+    _check_sensitive(sensitive, columns)
+    _check.names(legitimate=list(legitimate))
+    for name in legitimate:
+        _check.one_of(columns, legitimate=name)
+    if target is not None:
+        _check.one_of(columns, target=target)
+        if target in sensitive:
+            raise ConfigError(problem("the target is a sensitive column", got=target))
+        return
+    for what, asked in needs.items():
+        if asked:
+            raise ConfigError(
+                problem(f"{what} needs a target", try_="naming the target, too")
+            )
+
+
+def _check_sensitive(sensitive: tuple[str, ...], columns: Sequence[str]) -> None:
+    if not sensitive:
+        raise ConfigError(
+            problem(
+                "a frontier needs sensitive columns, and the fit names none",
+                try_='sensitive=["..."]',
+            )
+        )
+    _check.names(sensitive=list(sensitive))
+    _check.distinct(sensitive=sensitive)
+    for name in sensitive:
+        _check.one_of(columns, sensitive=name)
+    if len(sensitive) == len(columns):
+        raise ConfigError(problem("every column is sensitive: no other is left"))
+
+
+def check_target(column: Column, positive: Any, *, parity: bool) -> None:
+    """Raise where the positive value cannot be one, or is needed.
+
+    Args:
+        column: public facts of the target.
+        positive: the value that makes it two-valued; None: none.
+        parity: whether gaps in what is predicted have to be measured.
+    """
+    if positive is None:
+        if parity and _values(column) > _TWO:
+            what = "the target has more than two values"
+            raise ConfigError(problem(what, try_="naming the positive one"))
+        return
+    if not _has(column, _label(positive)):
+        what = f"positive is no value of the target {column.name!r}"
+        raise ConfigError(problem(what, got=positive))
+
+
+def _values(column: Column) -> float:
+    """How many values a column can have, at most."""
+    if column.kind == "categorical":
+        return len(column.categories)
+    if column.kind == "boolean":
+        return _TWO
+    if column.decimals is None or column.lower is None or column.upper is None:
+        return math.inf
+    return (column.upper - column.lower) * 10**column.decimals + 1
+
+
+def _has(column: Column, label: str) -> bool:
+    """Whether a column can have the value with this label."""
+    if column.kind == "categorical":
+        return label in map(_label, column.categories)
+    if column.kind == "boolean":
+        return label.lower() in ("0", "1", "true", "false")
+    try:
+        number = float(label)
+    except ValueError:
+        return False
+    low, high = column.lower, column.upper
+    within = (low is None or low <= number) and (high is None or number <= high)
+    return within or number in column.special
+
+
+def _label(value: Any) -> str:
+    """As evaluation labels it: equal for 1, 1.0, "1" and True."""
+    number = isinstance(value, (bool, int, float, np.bool_, np.number))
+    return f"{float(value):.12g}" if number else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Figures of one release, all of synthetic rows.
+
+    Attributes:
+        distance: mean 2-way total variation distance to rows of the reference, over
+            pairs of columns that are not sensitive; 0 to 1.
+        auroc: of gradient boosting that learns on the release and predicts the target
+            of fresh rows of the reference; None without a target.
+        misfit: mean distance to the noisy marginals without a sensitive column (and, in
+            the mode ``outcome``, without the target), in standard deviations of their
+            noise; the rows' own sampling error is in it. None where none is left.
+        probes: AUROC of an auditor who guesses each sensitive column, and all of them
+            together, from the columns that are not sensitive; .5 is hidden.
+        groups: groups that each auditor had to tell apart.
+        allowed: AUROC of an auditor who sees the legitimate columns alone; empty
+            without any.
+        gaps: demographic parity difference between the groups of each sensitive column,
+            and of all together, in what that model predicts of the reference, at the
+            threshold where it says yes as often as the reference; once more,
+            ``unseen``, of a model without the sensitive columns. With legitimate
+            columns: within their cells. NaN without two groups of enough rows; empty
+            where no parity is asked for.
+        chance: what each gap is on average if rows change groups at random.
+        people: what clusters of the release tell of the sensitive columns of fresh rows
+            of the reference: mutual information in nats, less that of permuted groups,
+            a mean over starts of K-Means; empty where nothing is to be hidden.
+        people_chance: the part that was taken off.
+        shares: largest total variation distance of a sensitive column alone; it is not
+            ranked by, but a release that changes who is in it must not hide it.
+        notes: what was left out or true by definition.
+    """
+
+    distance: float
+    auroc: float | None
+    misfit: float | None
+    probes: Mapping[str, float]
+    groups: Mapping[str, int]
+    gaps: Mapping[str, float]
+    shares: float
+    allowed: Mapping[str, float] = field(default_factory=dict)
+    chance: Mapping[str, float] = field(default_factory=dict)
+    people: Mapping[str, float] = field(default_factory=dict)
+    people_chance: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hidden(self) -> float:
+        """The worst two-sided ``|AUROC - .5|`` of the auditors.
+
+        With legitimate columns: beyond what these tell alone.
+        """
+        return max(
+            max(0.0, abs(area - CHANCE) - abs(self.allowed.get(name, CHANCE) - CHANCE))
+            for name, area in self.probes.items()
+        )
+
+    @property
+    def parity(self) -> float:
+        """The worst parity difference beyond chance; NaN where none is measured.
+
+        A gap below what chance makes of none is no gap: luck wins nothing.
+        """
+        beyond = [
+            max(0.0, gap - self.chance.get(name, 0.0))
+            for name, gap in self.gaps.items()
+            if not math.isnan(gap)
+        ]
+        return max(beyond, default=math.nan)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; what could not be measured is None."""
+        body = asdict(self)
+        for name in ("gaps", "chance"):
+            told = body[name].items()
+            body[name] = {k: None if math.isnan(v) else v for k, v in told}
+        return {**body, "notes": list(self.notes)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One release that was tried.
@@ -78,6 +289,10 @@ class Candidate:
         loss: of utility, against the release without debiasing; 0 is none.
         unfairness: by the measure of ``settings.promise``; 0 is what it asks for.
         measured: the figures behind both.
+        people: how well clusters of the release still sort people by sensitive columns,
+            as a part of what those of the release without debiasing do; None where it
+            was not measured, NaN where those do not.
+        rows: a name for what it draws, by which ``refine`` knows it again.
     """
 
     fit: Fit
@@ -85,11 +300,19 @@ class Candidate:
     loss: float
     unfairness: float
     measured: Measured
+    people: float | None = None
+    rows: str | None = field(default=None, repr=False)
 
     @property
     def epsilon(self) -> float:
         """Of the fit; no setting of a release changes it."""
         return self.fit.epsilon
+
+    def unfair(self, promise: str) -> float:
+        """The figure by which a promise ranks; 0 is what it asks for."""
+        if promise == PEOPLE:
+            return math.nan if self.people is None else self.people
+        return self.unfairness
 
     @property
     def utility(self) -> float:
@@ -104,8 +327,11 @@ class Candidate:
     def refine(self, model: FairVeil, *, progress: Progress | None = None) -> FairVeil:
         """The very release that was measured, from its fitted model.
 
+        Quick where the model's own generator will do, as it did for the frontier.
+
         Raises:
-            ConfigError: another fit than the one that was measured.
+            ConfigError: another fit than the one that was measured, or a release of it
+                whose generator is another.
         """
         if digest(model) != self.fit.digest:
             raise ConfigError(
@@ -114,15 +340,28 @@ class Candidate:
                     try_=f"the model of {self.fit.name}",
                 )
             )
-        return self.settings.refine(model, progress=progress)
+        found = self.settings.refine(model, progress=progress)
+        if self.rows is not None and shown(found) != self.rows:
+            raise ConfigError(
+                problem(
+                    "this release of the fit gives other rows than those measured",
+                    try_="the very model that the frontier was given",
+                )
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
+        settings = asdict(self.settings)
+        settings["shares"] = thawed_shares(self.settings.shares)
         return {
             "fit": self.fit.name,
-            "settings": json.loads(json.dumps(asdict(self.settings))),
+            "settings": json.loads(json.dumps(settings)),
             "loss": self.loss,
             "unfairness": self.unfairness,
+            "people": None
+            if self.people is None or math.isnan(self.people)
+            else self.people,
             "measured": self.measured.to_dict(),
         }
 

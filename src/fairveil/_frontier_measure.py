@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from fairveil._types import Codes
+from fairveil._frontier_candidate import CHANCE, Measured
+from fairveil._types import Codes, Floats
 from fairveil.errors import ConfigError, problem
 from fairveil.marginals import histogram
 from fairveil.post.finish import Bundle
+from fairveil.post.groups import LEAST_GROUP
 from fairveil.seeds import Seeds
 from fairveil.tables.frames import to_frame
 
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from fairveil.evaluate import Probe
     from fairveil.synthesizer import FairVeil
 
-_CHANCE = 0.5
 _PAIR = 2
+_STARTS = 5  # of K-Means: what its clusters tell hangs on where it begins
+_PERMUTATIONS = 10  # for each of them
+_TELLING = 5.0  # times what chance tells: below it a part of it would be noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,9 @@ class Roles:
         target, positive: what a later model predicts; None: no prediction is measured.
         rows: synthetic rows of each sample.
         seed: of the samples, the auditors and the models.
+        legitimate: columns through which dependence is allowed.
+        parity: whether gaps between groups in what is predicted are measured.
+        people: whether it is measured how clusters sort people.
     """
 
     sensitive: tuple[str, ...]
@@ -47,56 +55,15 @@ class Roles:
     positive: Any
     rows: int
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Figures of one release, all of synthetic rows.
-
-    Attributes:
-        distance: mean 2-way total variation distance to rows of the reference, over
-            pairs of columns that are not sensitive; 0 to 1.
-        auroc: of gradient boosting that learns on the release and predicts the target
-            of fresh rows of the reference; None without a target.
-        misfit: mean distance to the noisy marginals without a sensitive column (and, in
-            the mode ``outcome``, without the target), in standard deviations of their
-            noise; the rows' own sampling error is in it. None where none is left.
-        probes: AUROC of an auditor who guesses each sensitive column, and all of them
-            together, from the columns that are not sensitive; .5 is hidden.
-        groups: groups that each auditor had to tell apart.
-        gaps: demographic parity difference between the groups of each sensitive column
-            in what that model predicts of the reference; empty without a target of two
-            values.
-        shares: largest total variation distance of a sensitive column alone; it is not
-            ranked by, but a release that changes who is in it must not hide it.
-        notes: what was left out or true by definition.
-    """
-
-    distance: float
-    auroc: float | None
-    misfit: float | None
-    probes: Mapping[str, float]
-    groups: Mapping[str, int]
-    gaps: Mapping[str, float]
-    shares: float
-    notes: tuple[str, ...] = ()
+    legitimate: tuple[str, ...] = ()
+    parity: bool = False
+    people: bool = False
 
     @property
-    def hidden(self) -> float:
-        """The worst two-sided ``|AUROC - .5|`` of the auditors."""
-        return max(abs(area - _CHANCE) for area in self.probes.values())
-
-    @property
-    def parity(self) -> float:
-        """The worst parity difference; NaN where none could be measured."""
-        known = [gap for gap in self.gaps.values() if not math.isnan(gap)]
-        return max(known, default=math.nan)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; what could not be measured is None."""
-        body = asdict(self)
-        gaps = {k: None if math.isnan(v) else v for k, v in self.gaps.items()}
-        return {**body, "gaps": gaps, "notes": list(self.notes)}
+    def questions(self) -> list[str | tuple[str, ...]]:
+        """Each sensitive column and, of several, their joint groups."""
+        names = self.sensitive
+        return [*names, names] if len(names) > 1 else list(names)
 
 
 @dataclass(frozen=True)
@@ -165,7 +132,23 @@ class Reference:
             count < _PAIR <= self.figures.groups[name]
             for name, count in found.groups.items()
         )
-        return _CHANCE if gone else found.hidden
+        return CHANCE if gone else found.hidden
+
+    def sorted(self, found: Measured) -> float | None:
+        """How well clusters still sort people, as a part of what the reference's do.
+
+        The worst over the sensitive columns of which the reference's tell far more than
+        chance does. None where it was not measured, NaN where they tell of none.
+        """
+        if not found.people:
+            return None
+        usual = self.figures
+        parts = [
+            max(0.0, told) / usual.people[name]
+            for name, told in found.people.items()
+            if usual.people[name] > _TELLING * usual.people_chance[name]
+        ]
+        return max(parts, default=math.nan)
 
 
 def measure(
@@ -194,17 +177,22 @@ def measure(
     shares = [evaluate.tvd(judge, frame, columns=[name]).mean for name in sensitive]
     probes = _probes(frame, roles)
     notes = [f"auditor of {p.column}: {note}" for p in probes for note in p.notes]
-    auroc, gaps, more = _predicted(frame, judge, roles)
+    predicted = _predicted(frame, judge, roles)
+    people = _people(frame, judge, roles) if roles.people else {}
     moved = {*sensitive, *([roles.target] if target_moves and roles.target else [])}
     return Measured(
         distance=far.mean,
-        auroc=auroc,
+        auroc=predicted.auroc,
         misfit=_misfit(drawn, moved),
         probes={p.column: p.auroc for p in probes},
         groups={p.column: p.classes for p in probes},
-        gaps=gaps,
+        gaps=predicted.gaps,
         shares=max(shares),
-        notes=(*notes, *more),
+        allowed=_allowed(frame, roles),
+        chance=predicted.chance,
+        people={name: told for name, (told, _) in people.items()},
+        people_chance={name: chance for name, (_, chance) in people.items()},
+        notes=(*notes, *predicted.notes),
     )
 
 
@@ -216,31 +204,134 @@ def _probes(frame: pd.DataFrame, roles: Roles) -> list[Probe]:
     """
     from fairveil import evaluate  # noqa: PLC0415  (an extra, told in its own words)
 
-    names = roles.sensitive
-    questions = [*names, names] if len(names) > 1 else list(names)
     return [
-        evaluate.probe(frame, one, exclude=names, seed=roles.seed) for one in questions
+        evaluate.probe(frame, one, exclude=roles.sensitive, seed=roles.seed)
+        for one in roles.questions
     ]
 
 
-def _predicted(
-    frame: pd.DataFrame, judge: pd.DataFrame, roles: Roles
-) -> tuple[float | None, dict[str, float], tuple[str, ...]]:
-    """AUROC and parity gaps of a model that learns on the release; notes."""
+def _allowed(frame: pd.DataFrame, roles: Roles) -> dict[str, float]:
+    """AUROC of auditors who see the legitimate columns alone."""
+    if not roles.legitimate:
+        return {}
+    few: Any = frame[[*roles.sensitive, *roles.legitimate]]
+    return {p.column: p.auroc for p in _probes(few, roles)}
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """What models of the target that learn on a release do; see ``Measured``."""
+
+    auroc: float | None = None
+    gaps: Mapping[str, float] = field(default_factory=dict)
+    chance: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _predicted(frame: pd.DataFrame, judge: pd.DataFrame, roles: Roles) -> _Predicted:
+    """AUROC of a model that learns on the release, and the gaps where they matter."""
     from fairveil import evaluate  # noqa: PLC0415  (an extra, told in its own words)
 
     if roles.target is None:
-        return None, {}, ()
-    found = evaluate.prediction(
-        frame,
-        judge,
-        target=roles.target,
-        sensitive=list(roles.sensitive),
-        positive=roles.positive,
-        seed=roles.seed,
+        return _Predicted()
+    asked = {"target": roles.target, "positive": roles.positive, "seed": roles.seed}
+    if not roles.parity:
+        told = evaluate.tstr(frame, judge, **asked)
+        return _Predicted(told.auroc, notes=told.notes)
+    found = [
+        _judged(frame, judge, roles, unseen=unseen)
+        for unseen in ((), roles.sensitive)
+        if len(unseen) + 1 < judge.shape[1]  # a column is left to predict from
+    ]
+    return _Predicted(
+        found[0].auroc,
+        {name: gap for one in found for name, gap in one.gaps.items()},
+        {name: chance for one in found for name, chance in one.chance.items()},
+        tuple(dict.fromkeys(note for one in found for note in one.notes)),
     )
-    gaps = {gap.column: gap.demographic_parity for gap in found.gaps}
-    return found.utility.auroc, gaps, found.utility.notes
+
+
+def _judged(
+    frame: pd.DataFrame, judge: pd.DataFrame, roles: Roles, *, unseen: tuple[str, ...]
+) -> _Predicted:
+    """One model: the figures of ``evaluate.outcome_fairness`` without its resamples.
+
+    Groups under 30 rows count in none, as there; nor do those that ``outcome`` promises
+    nothing for: rare ones, of which a fit knows little however many rows are drawn.
+
+    Args:
+        frame: rows to learn from.
+        judge: rows of the reference.
+        roles: what is measured.
+        unseen: columns that the model does not see.
+    """
+    from fairveil.evaluate import _groups as g, _rates as r  # noqa: PLC0415  (an extra)
+    from fairveil.evaluate._gaps import SMALLEST_GROUP  # noqa: PLC0415  (an extra)
+    from fairveil.evaluate._models import boosted, task  # noqa: PLC0415  (an extra)
+    from fairveil.evaluate._scores import area  # noqa: PLC0415  (an extra)
+
+    drop = list(unseen)
+    learn, test = frame.drop(columns=drop), judge.drop(columns=drop)
+    work = task(learn, test, target=roles.target or "", positive=roles.positive)
+    if len(work.classes) > _PAIR:
+        what = "the target has more than two values"
+        raise ConfigError(problem(what, try_="naming the positive one"))
+    scores = boosted(work, seed=roles.seed)
+    truth = (work.test_y == len(work.classes) - 1).astype(np.float64)
+    _, said = r.matched(scores[:, -1], float(truth.mean()))
+    people: Any = judge.iloc[work.test_rows]
+    smallest = max(SMALLEST_GROUP, math.ceil(LEAST_GROUP * len(people)))
+    cells = g.alike((people,), roles.legitimate)[0][0] if roles.legitimate else None
+    once = r.Weights(np.ones((1, len(people)), dtype=np.uint8))
+    rng, gaps, chance, notes = np.random.default_rng(roles.seed), {}, {}, work.notes
+    for one in roles.questions:
+        found = g.groups(people, one, smallest=smallest)
+        name = g.title(one) + (" unseen" if unseen else "")
+        if cells is None:
+            gaps[name] = _span(said, found.codes)
+            chance[name] = r.chance_span(said, found.codes, rng)
+        else:
+            within = r.conditional(said, found.codes, cells, once, rng)
+            gap = within.difference  # or the words "not enough data"
+            gaps[name] = math.nan if isinstance(gap, str) else gap.value
+            chance[name] = within.by_chance
+        notes = (*notes, *(f"{g.title(one)}: {note}" for note in found.notes))
+    return _Predicted(area(work.test_y, scores), gaps, chance, notes)
+
+
+def _span(said: Floats, codes: Any) -> float:
+    """Range over groups of the share of yes; NaN where fewer than two have rows."""
+    rows = np.flatnonzero(codes >= 0)
+    counts = np.bincount(codes[rows])
+    if len(counts) < _PAIR:
+        return math.nan
+    return float(np.ptp(np.bincount(codes[rows], weights=said[rows]) / counts))
+
+
+def _people(
+    frame: pd.DataFrame, judge: pd.DataFrame, roles: Roles
+) -> dict[str, tuple[float, float]]:
+    """What clusters of a release tell of the reference's people, and chance's part.
+
+    Rows of the reference stand in for real people, who may not be looked at.
+    """
+    from fairveil import evaluate  # noqa: PLC0415  (an extra, told in its own words)
+
+    found: dict[str, list[tuple[float, float]]] = {}
+    for start in range(_STARTS):
+        for told in evaluate.real_people_information(
+            frame,
+            judge,
+            roles.questions,
+            seed=roles.seed + start,
+            permutations=_PERMUTATIONS,
+        ):
+            beyond = told.mutual_information - told.null_mean
+            found.setdefault(told.column, []).append((beyond, told.null_mean))
+    return {
+        name: (fmean(b for b, _ in pairs), fmean(c for _, c in pairs))
+        for name, pairs in found.items()
+    }
 
 
 def _misfit(drawn: Drawn, moved: set[str]) -> float | None:

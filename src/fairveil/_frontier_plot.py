@@ -11,11 +11,12 @@ import io
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from fairveil._frontier_candidate import Candidate, Fit, undominated
+from fairveil._frontier_settings import PEOPLE
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -42,15 +43,21 @@ _STYLE = {
 _TITLES = {
     "hidden": "Hidden from an auditor of the release",
     "parity": "Alike for groups in what is predicted",
+    PEOPLE: "Clusters that do not sort people by group",
 }
 _UNFAIR = {
     "hidden": "worst |AUROC - .5| of an auditor (left is fairer)",
-    "parity": "worst parity difference (left is fairer)",
+    "parity": "worst parity difference beyond chance (left is fairer)",
+    PEOPLE: "information left, as part of no debiasing's (left is fairer)",
 }
 _BASELINES = {None: ("X", "no debiasing"), "redraw": ("P", "redraw (trivial baseline)")}
-_NUMBERS = "numbers at points: strength"
+_MANY = 3  # panels that leave room for a long legend
 _LEAST_SPAN = 0.05  # of the losses shown, so that chance does not look steep
-_NEAR = 0.03  # of a panel, between two labels
+_MARGIN = 0.1  # of what is shown, around the points
+_LETTER, _LINE = 0.015, 0.045  # of a panel: width of a letter, height of a line
+
+
+_Point: TypeAlias = tuple[float, float, Candidate]  # unfairness, loss, and whose
 
 
 def svg(found: Frontier) -> bytes:
@@ -92,8 +99,8 @@ def figure(found: Frontier) -> Figure:
     )
     from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
 
-    promises = list(dict.fromkeys(c.settings.promise for c in found.candidates))
-    size = (4.4 * len(promises), 3.9)
+    promises = found.promises
+    size = (4.4 * len(promises), 4.1)
     made = Figure(figsize=size, layout="constrained", facecolor="white")
     FigureCanvasAgg(made)
     panels = made.subplots(1, len(promises), squeeze=False)
@@ -103,26 +110,26 @@ def figure(found: Frontier) -> Figure:
     for axes in panels.flat:
         lines, texts = axes.get_legend_handles_labels()
         handles |= dict(zip(texts, lines, strict=True))
-    ends = {_NUMBERS, *(text for _, text in _BASELINES.values())}
+    ends = {text for _, text in _BASELINES.values()}
     texts = sorted(handles, key=lambda text: text in ends)  # in order, fits first
     made.legend(
         [handles[text] for text in texts],
         texts,
         loc="outside lower center",
-        ncols=2,
+        ncols=2 if len(promises) < _MANY else 4,
         frameon=False,
     )
     return made
 
 
 def _panel(axes: Axes, found: Frontier, promise: str) -> None:
-    own = [c for c in found.candidates if c.settings.promise == promise]
-    modes = {c.settings.mode for c in own}
-    labels: list[tuple[Candidate, str]] = []
+    own = found.ranked(promise)
+    dials = _dials(own)
+    labels: list[tuple[float, float, str]] = []
     for place, fit in enumerate(sorted(found.fits, key=lambda f: (f.epsilon, f.name))):
         colour = _COLOURS[place % len(_COLOURS)]
         shape = _SHAPES[place % len(_SHAPES)]
-        here = [c for c in own if c.fit.name == fit.name]
+        here = [(c.unfair(promise), c.loss, c) for c in own if c.fit.name == fit.name]
         front = _front(here)
         _points(axes, here, front, colour, shape)
         axes.plot([], [], f"{shape}-", color=colour, ms=5, label=_name(fit, found))
@@ -132,38 +139,41 @@ def _panel(axes: Axes, found: Frontier, promise: str) -> None:
             promise,
             colour,
         )
-        labels += [(c, _label(c, several=len(modes) > 1)) for c in front]
+        labels += [(x, y, _label(c, dials)) for x, y, c in front]
     axes.set_title(_TITLES[promise])
-    axes.set_xlabel(_UNFAIR[promise])
+    told = " / ".join(dials)
+    axes.set_xlabel(
+        f"{_UNFAIR[promise]}\nat the points: {told}" if told else _UNFAIR[promise]
+    )
     axes.set_ylabel("loss of utility (down is better)")
-    axes.margins(0.1)
-    axes.set_xlim(left=0.0)
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, max(high, low + _LEAST_SPAN))
+    across, up = axes.dataLim.xmax, (axes.dataLim.ymin, axes.dataLim.ymax)
+    span = max(up[1] - up[0], _LEAST_SPAN)
+    axes.set_xlim(0.0, (1.0 + _MARGIN) * max(across, _LEAST_SPAN))
+    axes.set_ylim(up[0] - _MARGIN * span, up[0] + (1.0 + _MARGIN) * span)
     axes.locator_params(axis="x", nbins=6)
     axes.grid(color="#E5E5E5", lw=0.6)
     axes.set_axisbelow(True)
     _write(axes, labels)
 
 
-def _front(here: Sequence[Candidate]) -> list[Candidate]:
+def _front(here: Sequence[_Point]) -> list[_Point]:
     """What no other release of the fit beats, from the fairest on."""
     if not here:
         return []
-    marks = undominated(np.array([(c.loss, c.unfairness) for c in here]))
-    kept = [c for c, mark in zip(here, marks, strict=True) if mark]
-    return sorted(kept, key=lambda c: (c.unfairness, c.loss))
+    marks = undominated(np.array([(x, y) for x, y, _ in here]))
+    kept = [point for point, mark in zip(here, marks, strict=True) if mark]
+    return sorted(kept, key=lambda point: point[:2])
 
 
 def _points(
     axes: Axes,
-    here: Sequence[Candidate],
-    front: Sequence[Candidate],
+    here: Sequence[_Point],
+    front: Sequence[_Point],
     colour: str,
     shape: str,
 ) -> None:
     """Filled and joined where nothing of the same fit beats them; else hollow."""
-    beaten = [c for c in here if all(c is not kept for kept in front)]
+    beaten = [p for p in here if all(p is not kept for kept in front)]
     axes.plot(*_places(beaten), shape, color=colour, mfc="white", ms=4.5, alpha=0.75)
     axes.plot(*_places(front), "-", color=colour, lw=1.4)
     axes.plot(*_places(front), shape, color=colour, ms=5.5)
@@ -176,15 +186,17 @@ def _ends(
         if promise == "parity" and each.settings.mode == "redraw":
             continue  # it does not make this promise
         shape, text = _BASELINES[each.settings.mode]
-        parity = promise == "parity"
-        across = each.measured.parity if parity else each.measured.hidden
+        across = {
+            "parity": each.measured.parity,
+            "hidden": each.measured.hidden,
+            PEOPLE: each.unfair(PEOPLE),
+        }[promise]
         axes.plot([across], [each.loss], shape, color=colour, mec="white", ms=9)
         axes.plot([], [], shape, color=_PALE, ms=7, ls="none", label=text)
-    axes.plot([], [], ls="none", label=_NUMBERS)
 
 
-def _places(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
-    return [c.unfairness for c in candidates], [c.loss for c in candidates]
+def _places(points: Sequence[_Point]) -> tuple[list[float], list[float]]:
+    return [x for x, _, _ in points], [y for _, y, _ in points]
 
 
 def _name(fit: Fit, found: Frontier) -> str:
@@ -194,31 +206,39 @@ def _name(fit: Fit, found: Frontier) -> str:
     return text if fit.private else f"{text}: NOT PRIVATE"
 
 
-def _label(candidate: Candidate, *, several: bool) -> str:
-    strength = f"{candidate.settings.strength:.2g}"
-    return f"{candidate.settings.mode} {strength}" if several else strength
+def _dials(own: Sequence[Candidate]) -> list[str]:
+    """The settings that are written at the points of a panel: those that vary."""
+    return [
+        name
+        for name in ("mode", "strength", "blind", "proxies", "clusters")
+        if len({getattr(c.settings, name) for c in own}) > 1
+    ]
 
 
-def _write(axes: Axes, labels: Sequence[tuple[Candidate, str]]) -> None:
-    """Write strengths beside their points, but none upon another."""
+def _label(candidate: Candidate, dials: Sequence[str]) -> str:
+    values = [getattr(candidate.settings, name) for name in dials]
+    shown = [f"{v:.2g}" if isinstance(v, float) else str(v) for v in values]
+    return " / ".join("usual" if text == "None" else text for text in shown)
+
+
+def _write(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
+    """Write settings beside their points, but none upon another."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    taken: list[tuple[float, float]] = []
-    for candidate, text in labels:
-        place = (
-            (candidate.unfairness - left) / (right - left),
-            (candidate.loss - low) / (high - low),
-        )
-        if any(
-            abs(place[0] - x) < 2 * _NEAR and abs(place[1] - y) < _NEAR
-            for x, y in taken
-        ):
+    taken: list[tuple[float, float, int]] = []
+    for across, up, text in labels:
+        x, y = (across - left) / (right - left), (up - low) / (high - low)
+        lines = (len(text), *(n for _, _, n in taken))
+        near = _LETTER * max(lines)
+        if any(abs(x - a) < near and abs(y - b) < _LINE for a, b, _ in taken):
             continue
-        taken.append(place)
+        taken.append((x, y, len(text)))
+        end = x + _LETTER * len(text) > 1.0
         axes.annotate(
             text,
-            (candidate.unfairness, candidate.loss),
-            xytext=(4, 4),
+            (across, up),
+            xytext=(-4 if end else 4, 4),
             textcoords="offset points",
+            ha="right" if end else "left",
             fontsize=7,
             color=_DARK,
         )

@@ -21,7 +21,8 @@ SEARCHES = ("grid", "sobol", "nsga2")
 TRIALS = 16  # where nothing else is asked for
 _LEAST_FAMILY, _MOST_FAMILY = 4, 20  # settings in a generation
 
-Judge = Callable[[Settings], tuple[float, float]]  # loss and unfairness, both to be low
+# loss and unfairness and, where people are ranked, how they are sorted: all to be low
+Judge = Callable[[Settings], tuple[float, ...]]
 
 
 def planned(space: Space, search: str, trials: int | None) -> int:
@@ -73,13 +74,16 @@ def explore(space: Space, search: str, trials: int, *, seed: int, judge: Judge) 
         for settings in dict.fromkeys(map(space.at, sobol(trials, seed))):
             judge(settings)
     else:
-        parts = list(space.promises.values())
-        for place, modes in enumerate(parts):  # figures of two promises do not compare
+        parts = list(space.promises)
+        for place, promise in enumerate(parts):  # figures of two do not compare
             share = trials // len(parts) + (place < trials % len(parts))
-            _evolve(space.only(modes), share, seed=seed + place, judge=judge)
+            part = space.only(space.promises[promise])
+            _evolve(part, promise, share, seed=seed + place, judge=judge)
 
 
-def _evolve(space: Space, trials: int, *, seed: int, judge: Judge) -> None:
+def _evolve(
+    space: Space, promise: str, trials: int, *, seed: int, judge: Judge
+) -> None:
     """NSGA-II (Deb et al. 2002) of pymoo, from the points of a Sobol sequence."""
     size = min(max(_LEAST_FAMILY, round(trials**0.5)), _MOST_FAMILY)
     start = sobol(size, seed)
@@ -87,10 +91,10 @@ def _evolve(space: Space, trials: int, *, seed: int, judge: Judge) -> None:
         pop_size=size, sampling=start
     )
     task = import_module("pymoo.core.problem").Problem(
-        n_var=DIMENSIONS, n_obj=2, xl=0.0, xu=1.0
+        n_var=DIMENSIONS, n_obj=space.objectives(promise), xl=0.0, xu=1.0
     )
     algorithm.setup(task, termination=("n_eval", trials), seed=seed, verbose=False)
-    known: dict[Settings, tuple[float, float]] = {}
+    known: dict[Settings, tuple[float, ...]] = {}
     left = trials
     while left > 0:
         asked: Any = algorithm.ask()

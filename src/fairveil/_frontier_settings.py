@@ -6,9 +6,9 @@ Public: settings only; no row, real or synthetic, is seen here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy.stats import qmc
@@ -16,14 +16,21 @@ from scipy.stats import qmc
 from fairveil import _check, config
 from fairveil._types import Floats
 from fairveil.errors import ConfigError, problem
+from fairveil.post.wish import Wish
 
 if TYPE_CHECKING:
     from fairveil.synthesizer import FairVeil
 
 Progress = Callable[[str, int, int], None]
+# of the groups: a word, or (column, ((value, share), ...)) for each column
+Shares: TypeAlias = str | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 
 PROMISES = {"redraw": "hidden", "independence": "hidden", "outcome": "parity"}
-DIMENSIONS = 5  # strength, mode, clusters, networks, blind
+PEOPLE = (
+    "people"  # the other promise of the modes that hide, where proxies are loosened
+)
+KEPT = "kept"
+DIMENSIONS = 6  # strength, mode, clusters, networks, blind, proxies
 _DECIMALS = 3  # of a strength that a search found
 
 
@@ -38,6 +45,9 @@ class Settings:
         gan: networks and their training; None: as in the fit.
         target: the target of ``outcome``; None in other modes.
         blind: of ``outcome``, see ``FairVeil``; None: its default.
+        proxies: of the other two modes, see ``FairVeil``.
+        legitimate: columns through which dependence is allowed.
+        shares: of the groups, as ``frozen_shares`` gives them.
         sensitive: columns that the promise is about.
         generator: ``wgan`` or ``decoder``.
         random_state: seed of all that is trained.
@@ -49,6 +59,9 @@ class Settings:
     gan: config.GanTraining | None = None
     target: str | None = None
     blind: float | None = None
+    proxies: float = 0.0
+    legitimate: tuple[str, ...] = ()
+    shares: Shares = KEPT
     sensitive: tuple[str, ...]
     generator: str = "wgan"
     random_state: int = 0
@@ -58,14 +71,69 @@ class Settings:
         """``hidden`` or ``parity``: the measure by which the mode is ranked."""
         return PROMISES.get(self.mode or "", "hidden")
 
+    @property
+    def trains(self) -> bool:
+        """Whether the generator itself is trained for the promise."""
+        return self.mode == "independence"
+
+    @property
+    def plain(self) -> Settings:
+        """The release without debiasing whose generator this one would have."""
+        return Settings(
+            mode=None,
+            clusters=self.clusters,
+            gan=self.gan,
+            sensitive=self.sensitive,
+            generator=self.generator,
+            random_state=self.random_state,
+        )
+
+    def check(self) -> None:
+        """Raise for what ``refine`` would refuse.
+
+        Raises:
+            ConfigError: so it is.
+        """
+        self.wish.check()
+
+    @property
+    def wish(self) -> Wish:
+        """What the release should be."""
+        return Wish(
+            fairness=self.mode,
+            sensitive=self.sensitive,
+            strength=self.strength,
+            generator=self.generator,
+            target=self.target,
+            legitimate=self.legitimate,
+            blind=config.BLIND if self.blind is None else self.blind,
+            proxies=self.proxies,
+            shares=thawed_shares(self.shares),
+        )
+
     def refine(self, model: FairVeil, *, progress: Progress | None = None) -> FairVeil:
-        """The release with these settings; costs no privacy."""
+        """The release with these settings; costs no privacy.
+
+        A generator is trained unless the model's own will do.
+        """
+        chosen = {"clusters": self.clusters, "gan": self.gan, "progress": progress}
+        return self._refined(model, chosen)
+
+    def again(self, plain: FairVeil) -> FairVeil:
+        """The same release, of the one that ``self.plain`` gave: nothing is trained.
+
+        It has the very rows that ``refine`` would give, unless ``trains``.
+        """
+        return self._refined(plain, {})
+
+    def _refined(self, model: FairVeil, more: Mapping[str, Any]) -> FairVeil:
         chosen: dict[str, Any] = {
-            "clusters": self.clusters,
-            "gan": self.gan,
             "target": self.target,
             "blind": self.blind,
-            "progress": progress,
+            "proxies": self.proxies or None,
+            "legitimate": self.legitimate or None,
+            "shares": None if self.shares == KEPT else thawed_shares(self.shares),
+            **more,
         }
         return model.refine(
             fairness=self.mode,
@@ -77,6 +145,34 @@ class Settings:
         )
 
 
+def frozen_shares(given: str | Mapping[str, Mapping[str, float]]) -> Shares:
+    """Shares of the groups in a form that settings can be compared by.
+
+    Raises:
+        ConfigError: neither a word nor mappings of values to shares.
+    """
+    if isinstance(given, str):
+        return given
+    if not isinstance(given, Mapping) or not all(
+        isinstance(wanted, Mapping) for wanted in given.values()
+    ):
+        raise ConfigError(
+            problem(
+                "shares must be a word or a mapping of columns",
+                got=type(given).__name__,
+                try_='"equal", or {"sex": {"Female": 0.5}}',
+            )
+        )
+    return tuple((name, tuple(wanted.items())) for name, wanted in given.items())
+
+
+def thawed_shares(shares: Shares) -> str | dict[str, dict[str, float]]:
+    """The shares as ``refine`` takes them."""
+    if isinstance(shares, str):
+        return shares
+    return {name: dict(wanted) for name, wanted in shares}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """All settings that a frontier may try.
@@ -86,7 +182,10 @@ class Space:
         strengths, modes, clusters, gans: the choices; between the least and the
             greatest strength a search (not the grid) may take any other.
         blinds: choices for the mode ``outcome``, taken as strengths are.
+        proxies: the same for the other two modes.
         target: of the mode ``outcome``.
+        legitimate: of all modes.
+        shares: of the modes that draw the sensitive columns apart.
     """
 
     base: Settings
@@ -95,24 +194,37 @@ class Space:
     clusters: tuple[int | None, ...] = (None,)
     gans: tuple[config.GanTraining | None, ...] = (None,)
     blinds: tuple[float | None, ...] = (None,)
+    proxies: tuple[float, ...] = (0.0,)
     target: str | None = None
+    legitimate: tuple[str, ...] = ()
+    shares: Shares = KEPT
 
     def __post_init__(self) -> None:
-        for name in ("strengths", "modes", "clusters", "gans", "blinds"):
+        for name in ("strengths", "modes", "clusters", "gans", "blinds", "proxies"):
             given = getattr(self, name)
             if not given or len(set(given)) < len(given):
                 what = f"{name} must hold at least one value, and none twice"
                 raise ConfigError(problem(what, got=list(given)))
-        blinds = [b for b in self.blinds if b is not None]
-        for name, numbers in (("strength", self.strengths), ("blind", blinds)):
+        blinds = tuple(b for b in self.blinds if b is not None)
+        dials = {"strength": self.strengths, "blind": blinds, "proxies": self.proxies}
+        for name, numbers in dials.items():
             for number in numbers:
                 _check.in_range(0.0, 1.0, **{name: number})
-        for mode in self.modes:
-            _check.one_of(tuple(PROMISES), mode=mode)
+        self._check_modes()
         for count in [c for c in self.clusters if c is not None]:
             _check.whole(1, clusters=count)
         if not all(g is None or isinstance(g, config.GanTraining) for g in self.gans):
             raise ConfigError(problem("gan must hold settings of GanTraining"))
+
+    def _check_modes(self) -> None:
+        for mode in self.modes:
+            _check.one_of(tuple(PROMISES), mode=mode)
+        if any(self.proxies) and not self.people:
+            what = "proxies are loosened where the sensitive columns are drawn apart"
+            asked = ", ".join(self.modes)
+            raise ConfigError(
+                problem(what, got=asked, try_="the mode redraw or independence, too")
+            )
 
     @property
     def promises(self) -> dict[str, tuple[str, ...]]:
@@ -120,13 +232,27 @@ class Space:
         names = dict.fromkeys(PROMISES[mode] for mode in self.modes)
         return {n: tuple(m for m in self.modes if PROMISES[m] == n) for n in names}
 
+    @property
+    def people(self) -> bool:
+        """Whether proxies are loosened, and what that is for is ranked, too."""
+        return any(self.proxies) and "hidden" in self.promises
+
+    def objectives(self, promise: str) -> int:
+        """How many figures are to be low in the modes of a promise."""
+        return 2 + (promise == "hidden" and self.people)
+
     def grid(self) -> list[Settings]:
         """Every combination of the choices."""
         every = itertools.product(
-            self.modes, self.clusters, self.gans, self.blinds, sorted(self.strengths)
+            self.modes,
+            self.clusters,
+            self.gans,
+            self.blinds,
+            self.proxies,
+            sorted(self.strengths),
         )
-        found = (self._settings(s, m, c, g, b) for m, c, g, b, s in every)
-        return list(dict.fromkeys(found))  # other modes know no blind
+        found = (self._settings(s, m, c, g, (b, p)) for m, c, g, b, p, s in every)
+        return list(dict.fromkeys(found))  # no mode knows both blind and proxies
 
     def at(self, place: Sequence[float]) -> Settings:
         """The settings at a point of the unit cube, shape ``(DIMENSIONS,)``."""
@@ -136,12 +262,16 @@ class Space:
             _pick(self.modes, place[1]),
             _pick(self.clusters, place[2]),
             _pick(self.gans, place[3]),
-            _between(numbers, place[4]) if numbers else None,
+            (
+                _between(numbers, place[4]) if numbers else None,
+                _between(self.proxies, place[5]),
+            ),
         )
 
     def only(self, modes: tuple[str, ...]) -> Space:
         """The same space with these modes alone."""
-        return replace(self, modes=modes)
+        hides = any(PROMISES[mode] == "hidden" for mode in modes)
+        return replace(self, modes=modes, proxies=self.proxies if hides else (0.0,))
 
     def _settings(
         self,
@@ -149,9 +279,9 @@ class Space:
         mode: str,
         clusters: int | None,
         gan: config.GanTraining | None,
-        blind: float | None,
+        dials: tuple[float | None, float],
     ) -> Settings:
-        parity = PROMISES[mode] == "parity"
+        parity, (blind, proxies) = PROMISES[mode] == "parity", dials
         return replace(
             self.base,
             mode=mode,
@@ -160,6 +290,9 @@ class Space:
             gan=gan,
             target=self.target if parity else None,
             blind=blind if parity else None,
+            proxies=0.0 if parity else float(proxies),
+            legitimate=self.legitimate,
+            shares=KEPT if parity else self.shares,
         )
 
 

@@ -9,20 +9,37 @@ not, and is as good as the fit is.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fairveil import _check, config
-from fairveil._frontier_candidate import Candidate, Fit, undominated
-from fairveil._frontier_measure import Drawn, Measured, Reference, Roles, measure
+from fairveil._frontier_candidate import (
+    Candidate,
+    Fit,
+    Measured,
+    check_columns,
+    check_target,
+    fits_of,
+    shown,
+    undominated,
+)
+from fairveil._frontier_measure import Drawn, Reference, Roles, measure
 from fairveil._frontier_result import Frontier
 from fairveil._frontier_search import SEARCHES, explore, planned
-from fairveil._frontier_settings import PROMISES, Progress, Settings, Space
+from fairveil._frontier_settings import (
+    KEPT,
+    PEOPLE,
+    PROMISES,
+    Progress,
+    Settings,
+    Space,
+    frozen_shares,
+)
 from fairveil.errors import ConfigError, problem
 from fairveil.post.merge import merged
+from fairveil.post.roles import loosening_of, redrawing
 from fairveil.privacy.statement import Statement
 from fairveil.seeds import Seeds
 
@@ -63,6 +80,9 @@ def frontier(  # noqa: PLR0913  (the public settings, all by keyword)
     clusters: int | Sequence[int | None] | None = None,
     gan: config.GanTraining | Sequence[config.GanTraining | None] | None = None,
     blind: float | Sequence[float] | None = None,
+    proxies: float | Sequence[float] = 0.0,
+    legitimate: Sequence[str] = (),
+    shares: str | Mapping[str, Mapping[str, float]] = KEPT,
     search: str = "grid",
     trials: int | None = None,
     rows: int = ROWS,
@@ -74,9 +94,10 @@ def frontier(  # noqa: PLR0913  (the public settings, all by keyword)
 ) -> Frontier:
     """Try many releases of one fit, or of several, and rank them by synthetic rows.
 
-    Each costs about as long as the generator's part of ``fit``. Several fits are
-    compared with the release, without debiasing, of that with the greatest epsilon:
-    the one that knows most.
+    ``independence`` trains a generator for each setting, about as long as the last part
+    of ``fit``; the other modes share that of the release without debiasing, and take
+    seconds. Several fits are compared with the release, without debiasing, of that with
+    the greatest epsilon: the one that knows most.
 
     Args:
         model: a fitted model, or several of one table with different epsilons.
@@ -89,6 +110,12 @@ def frontier(  # noqa: PLR0913  (the public settings, all by keyword)
             are.
         gan: networks and training of the generator and its critics; None: the fit's.
         blind: of ``outcome``, one value or several; None: the default of ``refine``.
+        proxies: of the other two modes, one value or several. Above 0 how clusters of a
+            release sort people is ranked, too, by rows of the release without
+            debiasing in place of real people.
+        legitimate: columns through which dependence is allowed; what auditors find is
+            then counted beyond these, and parity within their cells.
+        shares: of the groups, for ``redraw`` and ``independence`` at strength 1.
         search: ``grid``, ``sobol`` or ``nsga2`` (needs pymoo).
         trials: settings tried of each fit, at most; None: the grid, or 16.
         rows: synthetic rows of each sample; rare groups and small differences need
@@ -119,22 +146,25 @@ def frontier(  # noqa: PLR0913  (the public settings, all by keyword)
         clusters=_several(clusters, "clusters"),
         gans=_several(gan, "gan"),
         blinds=_several(blind, "blind"),
+        proxies=_several(proxies, "proxies"),
         target=target,
+        legitimate=tuple(legitimate),
+        shares=frozen_shares(shares),
     )
     _check.whole(_FEWEST_ROWS, rows=rows)
-    needs = {
-        "positive": positive is not None,
-        "the mode outcome": "outcome" in space.modes,
-    }
-    _check_columns(models, own, target, needs)
-    for count in [c for c in space.clusters if c is not None]:
-        for each in models:
-            merged(each._contents.bundle.teacher.mixture, count)  # noqa: SLF001  (raises)
+    _check_wishes(models, space, positive)
     trials = planned(space, search, trials)
     roles = Roles(
-        sensitive=own, target=target, positive=positive, rows=int(rows), seed=seed
+        sensitive=own,
+        target=target,
+        positive=positive,
+        rows=int(rows),
+        seed=seed,
+        legitimate=space.legitimate,
+        parity="outcome" in space.modes,
+        people="hidden" in space.promises,
     )
-    fits = _fits(models, names)
+    fits = fits_of(models, names)
     run = _Run(models, fits, space, roles, progress)
     surest = max(range(len(fits)), key=lambda i: fits[i].epsilon)
     reference = run.reference(surest)
@@ -161,17 +191,15 @@ class _Run:
     space: Space
     roles: Roles
     progress: Progress
+    plain: dict[tuple[int, Settings], FairVeil] = field(default_factory=dict)
 
     def reference(self, place: int) -> Reference:
         """The yardstick, refused where it cannot judge what is asked."""
         _need_extra()
-        plain = self.space.base.refine(
-            self.models[place], progress=self._inner("reference", 0, 1)
-        )
+        plain = self._plain(place, self.space.base, ("reference", 0, 1))
         found = Reference.of(plain, self.roles)
         self.progress("reference", _PARTS, _PARTS)
-        if "outcome" in self.space.modes:
-            _check_outcome(found.figures)
+        _check_reference(found, self.space)
         return found
 
     def baselines(self, reference: Reference, surest: int) -> tuple[Candidate, ...]:
@@ -179,17 +207,22 @@ class _Run:
 
         Args:
             reference: the yardstick.
-            surest: the fit that it is of, whose release needs no second training.
+            surest: the fit that it is of.
         """
-        base = self.space.base
-        wanted = [base]
+        base, wanted = self.space.base, [self.space.base]
         if "hidden" in self.space.promises:
-            wanted.append(dataclasses.replace(base, mode="redraw"))
+            legitimate = self.space.legitimate
+            wanted.append(replace(base, mode="redraw", legitimate=legitimate))
         pairs = [(place, s) for place in range(len(self.fits)) for s in wanted]
+        known = {(surest, base): reference.figures}  # measured already
         return tuple(
-            self._candidate(place, settings, reference, reference.figures)
-            if (place, settings) == (surest, base)
-            else self._tried(place, settings, reference, ("baselines", k, len(pairs)))
+            self._tried(
+                place,
+                settings,
+                reference,
+                ("baselines", k, len(pairs)),
+                known=known.get((place, settings)),
+            )
             for k, (place, settings) in enumerate(pairs)
         )
 
@@ -198,20 +231,22 @@ class _Run:
     ) -> tuple[Candidate, ...]:
         """All that the search tries, fit by fit."""
         found: list[Candidate] = []
-        total = trials * len(self.fits)
+        total, space = trials * len(self.fits), self.space
         for place in range(len(self.fits)):
             begun = place * trials
 
             def judge(
                 settings: Settings, place: int = place, begun: int = begun
-            ) -> tuple[float, float]:
+            ) -> tuple[float, ...]:
                 done = begun + sum(c.fit.name == self.fits[place].name for c in found)
                 step = ("candidates", done, total)
                 tried = self._tried(place, settings, reference, step)
                 found.append(tried)
-                return tried.loss, tried.unfairness
+                figures = (tried.loss, tried.unfairness)
+                more = space.objectives(settings.promise) > len(figures)
+                return (*figures, tried.unfair(PEOPLE)) if more else figures
 
-            explore(self.space, search, trials, seed=self.roles.seed, judge=judge)
+            explore(space, search, trials, seed=self.roles.seed, judge=judge)
         self.progress("candidates", total * _PARTS, total * _PARTS)
         return tuple(found)
 
@@ -221,30 +256,48 @@ class _Run:
         settings: Settings,
         reference: Reference,
         step: tuple[str, int, int],
+        *,
+        known: Measured | None = None,
     ) -> Candidate:
-        """Make a release, draw rows of it and measure them."""
-        release = settings.refine(self.models[place], progress=self._inner(*step))
-        drawn = Drawn.of(release, self.roles.rows, self.roles.seed)
-        found = measure(
-            drawn,
+        """Make a release, draw rows of it and measure them, unless that is known."""
+        release = self._release(place, settings, step)
+        parity = settings.promise == "parity"
+        found = known or measure(
+            Drawn.of(release, self.roles.rows, self.roles.seed),
             reference.judge,
             self.roles,
-            target_moves=settings.promise == "parity",
+            target_moves=parity,
         )
         stage, done, total = step
         self.progress(stage, (done + 1) * _PARTS, total * _PARTS)
-        return self._candidate(place, settings, reference, found)
-
-    def _candidate(
-        self, place: int, settings: Settings, reference: Reference, found: Measured
-    ) -> Candidate:
         return Candidate(
             fit=self.fits[place],
             settings=settings,
             loss=reference.loss(found),
             unfairness=reference.unfairness(found, settings.promise),
             measured=found,
+            people=None if parity else reference.sorted(found),
+            rows=shown(release),
         )
+
+    def _release(
+        self, place: int, settings: Settings, step: tuple[str, int, int]
+    ) -> FairVeil:
+        """A release; only where the promise needs it a generator is trained for it."""
+        if settings.trains:
+            return settings.refine(self.models[place], progress=self._inner(*step))
+        plain = self._plain(place, settings.plain, step)
+        return plain if settings.mode is None else settings.again(plain)
+
+    def _plain(
+        self, place: int, settings: Settings, step: tuple[str, int, int]
+    ) -> FairVeil:
+        """A release without debiasing, made once."""
+        key = (place, settings)
+        if key not in self.plain:
+            inner = self._inner(*step)
+            self.plain[key] = settings.refine(self.models[place], progress=inner)
+        return self.plain[key]
 
     def _inner(self, stage: str, done: int, total: int) -> Callable[..., None]:
         """Progress of one training as a part of all the work of the stage."""
@@ -275,17 +328,6 @@ def _models(given: Any) -> tuple[FairVeil, ...]:
     return models
 
 
-def _fits(models: Sequence[FairVeil], names: Sequence[str] | None) -> tuple[Fit, ...]:
-    if names is None:
-        names = [f"fit {place}" for place in range(1, len(models) + 1)]
-    if len(names) != len(models) or len(set(names)) < len(names):
-        raise ConfigError(problem("names must name each fit once", got=list(names)))
-    fits = tuple(Fit.of(m, name) for m, name in zip(models, names, strict=True))
-    if len({fit.digest for fit in fits}) < len(fits):
-        raise ConfigError(problem("the same fit is given twice"))
-    return fits
-
-
 def _several(given: Any, name: str) -> tuple[Any, ...]:
     """One value or a list of them as a tuple."""
     if isinstance(given, (list, tuple, range)):
@@ -295,67 +337,45 @@ def _several(given: Any, name: str) -> tuple[Any, ...]:
     return (given,)
 
 
-def _check_columns(
-    models: Sequence[FairVeil],
-    sensitive: tuple[str, ...],
-    target: str | None,
-    needs: Mapping[str, bool],
-) -> None:
-    """Raise where the roles of the columns are impossible, before any training.
-
-    Args:
-        models: the fits.
-        sensitive, target: columns by role.
-        needs: what would need a target, and whether it is asked for.
-    """
-    columns = models[0].feature_names_in_
-    if any(m.feature_names_in_ != columns for m in models):
-        raise ConfigError(
-            problem("the fits have different columns", try_="fits of one table")
-        )
-    _check_sensitive(sensitive, columns)
+def _check_wishes(models: Sequence[FairVeil], space: Space, positive: Any) -> None:
+    """Raise for what would be refused or could not be judged, before any training."""
+    own, target, parity = space.base.sensitive, space.target, "outcome" in space.modes
+    needs = {"positive": positive is not None, "the mode outcome": parity}
+    check_columns(models, own, target, space.legitimate, needs)
     if target is not None:
-        _check.one_of(columns, target=target)
-        if target in sensitive:
-            raise ConfigError(problem("the target is a sensitive column", got=target))
-        return
-    for what, asked in needs.items():
-        if asked:
-            raise ConfigError(
-                problem(f"{what} needs a target", try_="naming the target, too")
-            )
+        for each in models:
+            check_target(each.schema_[target], positive, parity=parity)
+    tried = space.grid()
+    for settings in tried:
+        settings.check()
+    for each in models:
+        bundle = each._contents.bundle  # noqa: SLF001  (released things)
+        for count in [c for c in space.clusters if c is not None]:
+            merged(bundle.teacher.mixture, count)
+        for settings in tried if space.shares != KEPT else ():
+            redrawing(bundle, settings.wish, bundle.rows)
+        loosening_of(bundle, max(tried, key=lambda one: one.proxies).wish)
 
 
-def _check_sensitive(sensitive: tuple[str, ...], columns: Sequence[str]) -> None:
-    if not sensitive:
+def _check_reference(found: Reference, space: Space) -> None:
+    """Raise where parity, or how people are sorted, cannot be measured."""
+    if "outcome" in space.modes and math.isnan(found.figures.parity):
+        within = space.legitimate
+        where = "no cell of the legitimate columns" if within else "no column"
         raise ConfigError(
             problem(
-                "a frontier needs sensitive columns, and the fit names none",
-                try_='sensitive=["..."]',
-            )
-        )
-    _check.names(sensitive=list(sensitive))
-    _check.distinct(sensitive=sensitive)
-    for name in sensitive:
-        _check.one_of(columns, sensitive=name)
-    if len(sensitive) == len(columns):
-        raise ConfigError(problem("every column is sensitive: no other is left"))
-
-
-def _check_outcome(figures: Measured) -> None:
-    """Raise where parity of the reference could not be measured."""
-    if not figures.gaps:
-        raise ConfigError(
-            problem(
-                "the target has more than two values", try_="naming the positive one"
-            )
-        )
-    if math.isnan(figures.parity):
-        raise ConfigError(
-            problem(
-                "no sensitive column has two groups of 30 synthetic rows: there is no "
-                "gap to measure",
+                f"{where} has two sensitive groups of enough synthetic rows: there is "
+                "no gap to measure",
                 try_="more rows",
+            )
+        )
+    part = found.sorted(found.figures)
+    if space.people and (part is None or math.isnan(part)):
+        raise ConfigError(
+            problem(
+                "clusters of the release without debiasing tell nothing of a sensitive "
+                "column: there are no proxies to loosen",
+                try_="leaving proxies out, or more rows",
             )
         )
 
