@@ -3,7 +3,7 @@
 #   make test    the whole suite: lint, types, tests (PYTEST_ARGS="-k ledger")
 #   make figures docs/figures.md and docs/discovery.md: Adult, 3 seeds, some 20 CPU minutes
 #   make fairness  what the promises of fairness hold on real rows: adds to
-#                benchmarks/fairness.jsonl, in hours; resumes (DATA=folder of tables)
+#                benchmarks/fairness/rows.jsonl, in hours; resumes (DATA=folder of tables)
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
 #   make frontier  docs/frontier.md: the trade-offs of Adult and COMPAS (DATA=folder)
 #   make audit   attack every mechanism and whole fits; write docs/audit.md

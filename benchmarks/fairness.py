@@ -65,7 +65,9 @@ def main() -> None:
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--group-budgets", default="0", help="also fits with these")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/fairness.jsonl"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/fairness/rows.jsonl")
+    )
     parser.add_argument("--peers", type=Path, help="work folder of `fairveil bench`")
     wish = parser.parse_args()
     done = {key(row) for row in read(wish.out)}
