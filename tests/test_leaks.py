@@ -41,7 +41,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from safetensors.numpy import load as load_tensors
 from typer.testing import CliRunner
 
-from fairveil import artifact, chain, cli, config, demo, evaluate, synthesizer
+from fairveil import _release, artifact, chain, cli, config, demo, evaluate, synthesizer
 from fairveil._shield import guarded
 from fairveil.errors import ArtifactError, FairveilError, SchemaError, TableError
 from fairveil.nn import vae
@@ -425,7 +425,7 @@ STAGES = {
     "raking": (calibrate.Pool, "rake"),
     "a refresh of the pool": (calibrate.Pool, "refresh"),
     "the rounds": (chain, "measured"),
-    "the finish": (synthesizer, "finish"),
+    "the finish": (_release, "finish"),
     "the statement": (Ledger, "statement"),
 }
 
