@@ -22,7 +22,7 @@ import pandas as pd
 from fairveil import FairVeil, Schema
 from fairveil.artifact import Contents
 from fairveil.bench import tables
-from fairveil.bench.ours import column_of
+from fairveil.bench.ours import build, column_of
 from fairveil.evaluate import (
     cluster_information,
     honesty,
@@ -139,6 +139,7 @@ def one_fit(wish, known, frame, parts, seed, budget, done):  # noqa: ANN001, ANN
         yield {
             **base,
             "release": name + tag,
+            "build": build(),
             "statement_same": same,
             "cpu_seconds": round(cost, 1),
             **measured(made, train, test, known, seed, deep=deep),
@@ -175,7 +176,7 @@ def critic_alone(plain: FairVeil, seed: int) -> FairVeil:
         seeds=Seeds.of(seed),
         progress=lambda *_: None,
     )
-    return model._hold(  # noqa: SLF001
+    return model._hold(  # noqa: SLF001  (as above)
         Contents(held.bundle, sampler, wish, settings, held.statement)
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from fairness import DEEP, OUTCOMES, PEERS, PROXIES, TABLES, read
 
+from fairveil.bench.ours import build
 from fairveil.bench.tables import table
 
 PAGE = """# Fairness, measured
@@ -23,7 +24,7 @@ Made by `make fairness DATA=folder` and `make fairness-page`; not typed by hand.
 the code book public. Each seed is one private fit with fresh noise, and all releases of
 it are post-processing: {same} of {counted} releases had the very statement of their fit.
 A cell is the mean over seeds, with the least and the largest in brackets. Sensitive
-columns are taken together. [fairness.md](fairness.md) says what the promises are.
+columns are taken together. {built} [fairness.md](fairness.md) says what the promises are.
 
 ## Independence: Adult, sex and race
 
@@ -67,10 +68,11 @@ sure it is of real rows; it falls little, since a husband still names himself a 
 Gaps as above, between groups with at least 3 % of the test rows. `before` is the release
 without debiasing, `after` is `outcome` with its defaults; `error` is the standard error
 of the difference of the two groups that vary most, from the test rows alone. `closed`
-is given where the gap before is above three of them.
+is given where the gap before is above three of them.{lost}
 """
 
 BUDGET = ", group budget 0.15"
+GUESS = 0.55  # AUROC below which a model knows next to nothing
 Cell = Callable[[Sequence[dict[str, Any]]], str]
 
 
@@ -91,11 +93,39 @@ def page(rows: list[dict[str, Any]]) -> str:
         epsilon=own[0]["epsilon"],
         same=sum(r["statement_same"] for r in own),
         counted=len(own),
+        built=built(own),
+        lost=lost(rows),
         hidden=hidden(rows),
         proxies=proxies(rows),
         outcome=outcome(rows),
         tables=all_tables(rows),
         chance=spread([r["chance_race"] for r in of(rows, "adult", "none")]),
+    )
+
+
+def built(own: Sequence[dict[str, Any]]) -> str:
+    """By which code the rows were made; it moves between versions."""
+    present, kept = build(), {r.get("build", "not recorded") for r in own}
+    if kept == {present}:
+        return "All rows are of the present code."
+    return (
+        f"Builds of the rows: {', '.join(sorted(kept))}; the present code is {present}, "
+        "so it may do better or worse."
+    )
+
+
+def lost(rows: Sequence[dict[str, Any]]) -> str:
+    """A sentence on fits whose release says nothing of the target."""
+    found = [
+        f"{r['table']} (seed {r['seed']}, {r['auroc']:.3f})"
+        for r in rows
+        if r["release"] == "none" and r["auroc"] < GUESS
+    ]
+    if not found:
+        return ""
+    return (
+        f" **The release lost its target** in {', '.join(found)}: a model of it guesses, "
+        "and its gaps mean nothing."
     )
 
 

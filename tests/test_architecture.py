@@ -22,6 +22,7 @@ LEVELS = {
     "_types": 0,
     "_files": 0,
     "_shield": 0,
+    "_plot_style": 0,
     "schema": 1,
     "_infer": 1,
     "_gaps": 1,

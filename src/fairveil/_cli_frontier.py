@@ -12,7 +12,7 @@ import typer
 
 from fairveil import _console
 from fairveil._cli_refine import Legitimate, Shares, shares_of
-from fairveil._cli_use import Sensitive, column_names
+from fairveil._cli_use import Positive, Predicted, Sensitive, column_names
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -41,12 +41,8 @@ def frontier(
     ],
     *,
     sensitive: Sensitive = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column that a later model predicts.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="Value of the target that counts as the event.")
-    ] = None,
+    target: Predicted = None,
+    positive: Positive = None,
     modes: Annotated[
         str | None,
         typer.Option(

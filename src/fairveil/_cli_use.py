@@ -26,6 +26,13 @@ Sensitive = Annotated[
     ),
 ]
 
+Predicted = Annotated[
+    str | None, typer.Option(help="Column that a later model predicts.")
+]
+Positive = Annotated[
+    str | None, typer.Option(help="Value of the target that counts as the event.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
@@ -73,12 +80,8 @@ def evaluate(
     synthetic: Annotated[Path, typer.Argument(metavar="SYNTH", help="A release.")],
     *,
     sensitive: Sensitive = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column that a later model predicts.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="Value of the target that counts as the event.")
-    ] = None,
+    target: Predicted = None,
+    positive: Positive = None,
     holdout: Annotated[
         str,
         typer.Option(

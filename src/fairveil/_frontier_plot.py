@@ -17,6 +17,7 @@ import numpy as np
 
 from fairveil._frontier_candidate import Candidate, Fit, undominated
 from fairveil._frontier_settings import PEOPLE
+from fairveil._plot_style import DARK, PALE, STYLE
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -25,21 +26,8 @@ if TYPE_CHECKING:
 
     from fairveil._frontier_result import Frontier
 
-_DARK, _PALE = "#222222", "#888888"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SHAPES = "osD^vPX"
-_STYLE = {
-    "svg.hashsalt": "fairveil",  # else every drawing has names of its own
-    "svg.fonttype": "path",  # a reader's fonts move no label
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _PALE,
-    "xtick.color": _DARK,
-    "ytick.color": _DARK,
-}
 _TITLES = {
     "hidden": "Hidden from an auditor of the release",
     "parity": "Alike for groups in what is predicted",
@@ -64,7 +52,7 @@ def svg(found: Frontier) -> bytes:
     """A frontier as the content of an SVG file."""
     import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow)
 
-    settings: Any = {**mpl.rcParamsDefault, **_STYLE}
+    settings: Any = {**mpl.rcParamsDefault, **STYLE}
     settings.pop("backend", None)  # a running program keeps its own
     with mpl.rc_context(settings):
         kept = io.BytesIO()
@@ -192,7 +180,7 @@ def _ends(
             PEOPLE: each.unfair(PEOPLE),
         }[promise]
         axes.plot([across], [each.loss], shape, color=colour, mec="white", ms=9)
-        axes.plot([], [], shape, color=_PALE, ms=7, ls="none", label=text)
+        axes.plot([], [], shape, color=PALE, ms=7, ls="none", label=text)
 
 
 def _places(points: Sequence[_Point]) -> tuple[list[float], list[float]]:
@@ -240,5 +228,5 @@ def _write(axes: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
             textcoords="offset points",
             ha="right" if end else "left",
             fontsize=7,
-            color=_DARK,
+            color=DARK,
         )

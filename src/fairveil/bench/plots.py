@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairveil import _files
+from fairveil._plot_style import DARK, PALE, STYLE
 from fairveil.bench.methods import ENDS, OURS, is_peer
 from fairveil.bench.results import Row, summary
 from fairveil.errors import ConfigError, problem
@@ -27,22 +28,10 @@ if TYPE_CHECKING:
 
 _ACROSS = 4  # panels beside each other
 _USUAL = 1.0  # the budget that is shown where it was run
-_MARK, _DARK, _PALE = "#D55E00", "#222222", "#888888"  # the mark is fairveil's
+_MARK = "#D55E00"  # fairveil's
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 _SHAPES = "os^vPX<>"
 _WORSE = "#F0F0F0"  # behind figures that are worse than the floor
-_STYLE = {
-    "svg.hashsalt": "fairveil",  # else every drawing has names of its own
-    "svg.fonttype": "path",  # a reader's fonts move no label
-    "font.size": 8,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _PALE,
-    "xtick.color": _DARK,
-    "ytick.color": _DARK,
-}
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[tuple[str, str]]:
@@ -91,7 +80,7 @@ def _styled() -> Any:
         )
     import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow)
 
-    settings: Any = {**mpl.rcParamsDefault, **_STYLE}
+    settings: Any = {**mpl.rcParamsDefault, **STYLE}
     settings.pop("backend", None)  # a running program keeps its own
     return mpl.rc_context(settings)
 
@@ -250,8 +239,8 @@ _END_WORDS: Mapping[str, str] = {
     ENDS[1]: "floor: each column shuffled",
 }
 _END_LOOKS: Mapping[str, Mapping[str, Any]] = {
-    ENDS[0]: {"color": _PALE, "lw": 0.9, "ls": "--"},
-    ENDS[1]: {"color": _DARK, "lw": 1.2, "ls": ":"},
+    ENDS[0]: {"color": PALE, "lw": 0.9, "ls": "--"},
+    ENDS[1]: {"color": DARK, "lw": 1.2, "ls": ":"},
 }
 
 
