@@ -348,6 +348,39 @@ def test_nothing_but_the_answers_depends_on_the_rows(monkeypatch):
             np.testing.assert_array_equal(one.counts, two.counts)
 
 
+def chained(n=4000, width=9, seed=0):
+    """Strongly dependent columns first; the last three follow them weakly."""
+    rng = np.random.default_rng(seed)
+    codes = np.empty((n, width), np.int32)
+    codes[:, 0] = rng.integers(0, 4, n)
+    for j in range(1, width):
+        strong = 0.95 if j < width - 3 else 0.25
+        kept = rng.random(n) < strong
+        codes[:, j] = np.where(kept, codes[:, 0], rng.integers(0, 4, n))
+    return codes
+
+
+def test_the_last_rounds_reach_columns_that_no_round_measured(monkeypatch):
+    sizes, fit = (4,) * 9, fit_of(rounds=7, cell_exponent=0.0)
+    found, _rows = run(
+        border_of(chained(), sizes), singles_of(chained(), sizes), fit, n_hat=4000
+    )
+    assert {j for one in found for j in one.columns} == set(range(9))
+    monkeypatch.setattr(_rounds, "_offered", lambda candidates, *_: candidates)
+    found, _rows = run(
+        border_of(chained(), sizes), singles_of(chained(), sizes), fit, n_hat=4000
+    )
+    assert len({j for one in found for j in one.columns}) < 9  # left alone before
+
+
+def test_all_is_offered_while_rounds_are_plenty_and_the_unseen_at_the_end():
+    chosen = [Marginal(q, np.ones(4), 1.0) for q in ((0, 1), (1, 2))]
+    candidates = [(0, 2), (0, 3), (1, 4), (3, 4)]
+    for left, wanted in ((9, candidates), (2.5, candidates), (2, candidates[1:])):
+        assert list(_rounds._offered(candidates, chosen, left)) == wanted
+    assert list(_rounds._offered([(0, 2)], chosen, 0.2)) == [(0, 2)]  # 3, 4: too large
+
+
 def test_each_candidate_is_judged_by_its_own_price(monkeypatch):
     """And what is picked is measured under the price it was judged by."""
     seen = watched(monkeypatch)

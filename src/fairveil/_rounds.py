@@ -87,12 +87,13 @@ def measured(
         return [], pool.codes
     budget = Budget(settings, candidates, sizes, max(rounds, 1))
     while rounds and candidates and budget.open:
+        offered = _offered(candidates, known[len(singles) :], budget.rounds_left)
         picked = counter.select(
-            candidates,
-            {q: pool.probs(q) for q in candidates},
+            offered,
+            {q: pool.probs(q) for q in offered},
             n_hat=n_hat,
             rho=share(budget.choice),
-            measure_rho={q: share(budget.price[q]) for q in candidates},
+            measure_rho={q: share(budget.price[q]) for q in offered},
             stage=_STAGE,
         ).value
         candidates.remove(picked)
@@ -110,6 +111,21 @@ def measured(
     pool.rake(targets_of(known, n_hat), sweeps=1, **belief)
     pool.temper()
     return known[len(singles) :], pool.resampled(rng)
+
+
+def _offered(
+    candidates: Sequence[Clique], chosen: Sequence[Marginal], rounds_left: float
+) -> Sequence[Clique]:
+    """Candidates of a round: near the end, those that tie up a column left alone.
+
+    The largest errors are those of a few strongly dependent columns. One that depends
+    less on the others would stay independent of them all, and it may be the one that
+    somebody wants to predict. Hangs on earlier selections only, which are released.
+    """
+    seen = {j for one in chosen for j in one.columns}
+    alone = [q for q in candidates if not seen.issuperset(q)]
+    columns = {j for q in alone for j in q} - seen
+    return alone if len(columns) >= max(rounds_left, 1.0) else candidates
 
 
 def _of_groups(
@@ -158,6 +174,12 @@ class Budget:
         prices = np.minimum(unit * _relative(size, wish), split.marginals)
         self.price = dict(zip(candidates, prices.tolist(), strict=True))
         self._least = float(prices.min())
+        self._mean = self.choice + unit
+
+    @property
+    def rounds_left(self) -> float:
+        """Rounds that the rest would pay at the mean price."""
+        return self._left / self._mean
 
     @property
     def open(self) -> bool:
