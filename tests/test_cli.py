@@ -388,6 +388,7 @@ def release(place, tiny_table):
 
 def test_json_is_the_report_of_the_library(release):
     args = ("--sensitive", "sex", "--target", "member", "--positive", "True")
+    args += ("--legitimate", "city")
     printed = json.loads(worked("evaluate", "t.csv", release, *args, "--json").stdout)
     real = read_table("t.csv", typed=True)
     train, test = evaluation.split(real, test=0.3)
@@ -398,8 +399,10 @@ def test_json_is_the_report_of_the_library(release):
         sensitive=["sex"],
         target="member",
         positive="True",
+        legitimate=["city"],
     )
     assert printed == expected
+    assert printed["legitimate"] == ["city"]
     assert printed["private"] is False
 
 
@@ -440,6 +443,20 @@ def test_a_table_may_be_the_holdout(release, tiny_table):
         (["t.csv", "r.csv", "--target", "age"], "numeric with more than"),
         (["t.csv", "r.csv", "--positive", "f"], "--positive is a value of --target"),
         (["t.csv", "r.csv", "--target", "sex", "--positive", "q"], "no value of"),
+        (["t.csv", "r.csv", "--legitimate", "city"], "--legitimate is about"),
+        (
+            [
+                "t.csv",
+                "r.csv",
+                "--sensitive",
+                "sex",
+                "--target",
+                "member",
+                "--legitimate",
+                "town",
+            ],
+            "no such column; got 'town'",
+        ),
         (["t.csv", "r.csv", "--target", "sex", "--sensitive", "age,sex"], None),
         (["t.csv", "r.csv", "--holdout", "1.5"], "--holdout must lie between 0 and 1"),
         (["t.csv", "r.csv", "--holdout", "nan"], "--holdout must lie between 0 and 1"),

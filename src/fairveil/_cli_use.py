@@ -82,6 +82,12 @@ def evaluate(
     sensitive: Sensitive = None,
     target: Predicted = None,
     positive: Positive = None,
+    legitimate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES", help="Columns through which a difference is allowed."
+        ),
+    ] = None,
     holdout: Annotated[
         str,
         typer.Option(
@@ -99,8 +105,12 @@ def evaluate(
     _check.whole(0, seed=seed)
     if positive is not None and target is None:
         raise ConfigError(problem("--positive is a value of --target", try_="both"))
-    names = column_names(sensitive)
+    names, allowed = column_names(sensitive), column_names(legitimate)
     _check.distinct(sensitive=names)
+    _check.distinct(legitimate=allowed)
+    if allowed and not (names and target):
+        what = "--legitimate is about --sensitive columns and a --target"
+        raise ConfigError(problem(what, try_="all three"))
     share = _share(holdout)
     rows, release = (read_table(path, typed=True) for path in (real, synthetic))
     if share is None:
@@ -108,6 +118,7 @@ def evaluate(
     else:
         train, test = _halves(rows, share)
     roles = {"sensitive": names, "target": target, "positive": positive}
+    roles["legitimate"] = allowed
     report = evaluation.report(train, test, release, **roles, seed=seed)
     if as_json:
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
