@@ -35,6 +35,7 @@ LEVELS = {
     "_sizing": 2,
     "codec": 2,
     "marginals": 2,
+    "_cliques": 2,
     "tables": 2,
     "datasets": 2,  # public tables; knows errors and schema only
     "nn": 3,
@@ -174,8 +175,8 @@ def level(module: str) -> int | None:
     return None
 
 
-def folder(module: str, root: Path) -> str:
-    path = modules(root)[module]
+def folder(module: str, known: dict[str, Path]) -> str:
+    path = known[module]
     return module if path.stem == "__init__" else module.rpartition(".")[0]
 
 
@@ -185,14 +186,15 @@ def upward_imports(root: Path) -> list[str]:
         for m, p in modules(root).items()
         if level(m) is None
     ]
+    known = modules(root)
     for found in imports(root):
         if not found.own:
             continue
-        if found.target not in modules(root):
+        if found.target not in known:
             out.append(f"{found}, which does not exist")
             continue
         mine, theirs = level(found.source), level(found.target)
-        same = folder(found.source, root) == folder(found.target, root)
+        same = folder(found.source, known) == folder(found.target, known)
         if mine is None or theirs is None or theirs < mine:
             continue
         if theirs > mine or not same:

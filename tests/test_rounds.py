@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 
 import numpy as np
 import pytest
@@ -70,6 +71,22 @@ def run(border, singles, fit=None, n_hat=500, progress=quiet, groups=()):
 # --- a budget set apart for groups -------------------------------------------------
 
 
+def test_wide_tables_are_measured_in_seconds():
+    """3,000 columns and few rows: nothing is listed that grows with their square."""
+    sizes = (2, 3) * 1500
+    codes = codes_of(40, sizes)
+    began = time.process_time()
+    found, rows = run(
+        border_of(codes, sizes),
+        singles_of(codes, sizes),
+        fit_of(1, settling=0, inner=1),
+    )
+    assert time.process_time() - began < 60.0
+    assert {len(m.columns) for m in found} <= {2, 3}
+    assert len(found) >= 1
+    assert rows.shape == (500, 3000)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
 def test_pairs_of_a_group_are_measured_first_out_of_their_share(share):
     codes = codes_of()
@@ -108,6 +125,15 @@ def test_a_table_of_two_columns_has_nothing_to_set_apart():
     fit = fit_of(rounds=1, group_share=0.5)
     found, _rows = run(border, singles_of(codes, (2, 3)), fit, groups=(0,))
     assert [m.columns for m in found] == [(0, 1)]
+
+
+def test_every_pair_of_a_group_is_measured_however_few_are_candidates():
+    codes = codes_of()
+    border = border_of(codes)
+    fit = fit_of(group_share=0.3, most_pairs=1, most_triples=2)
+    found, _rows = run(border, singles_of(codes), fit, groups=(1,))
+    named = [e for e in border.ledger.events if "groups" in e.what]
+    assert [m.columns for m in found[: len(named)]] == [(0, 1), (1, 2), (1, 3)]
 
 
 # --- the budget --------------------------------------------------------------------

@@ -12,12 +12,12 @@ c / sqrt(its share).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from fairveil._cliques import cliques_of
 from fairveil._sizing import signal
 from fairveil._types import Codes, Floats
 from fairveil.config import Fit, Measuring
@@ -31,8 +31,8 @@ from fairveil.private.view import Border
 
 Progress = Callable[[str, int, int], None]
 _STAGE = "marginals"
-_PAIR = 2
 _SLACK = 1e-9  # of a part: sums of rounded parts never pass the whole
+_POOL_CELLS, _LEAST_POOL = 20_000_000, 4_000
 _LEAST_COUNT = 0.1  # rows in a cell of the first model: nothing is impossible
 
 
@@ -63,7 +63,7 @@ def measured(
     """
     counter, sizes, wish = Counter(border), border.rows.sizes, settings.measuring
     rng = np.random.default_rng(seed_of(border))
-    codes, base = _independent(singles, wish.pool, rng)
+    codes, base = _independent(singles, _pool_rows(wish, len(sizes)), rng)
     pool = Pool(codes, sizes, base)
     belief = {
         "softness": settings.calibration.softness,
@@ -74,10 +74,12 @@ def measured(
     candidates = _candidates(sizes, wish, border.noise)
     rounds = min(rounds_of(wish, border.ledger.rho_cap, n_hat), len(candidates))
     share = border.ledger.share
-    pairs = [q for q in candidates if len(q) == _PAIR and set(q) & set(groups)]
-    if pairs and wish.group_share and len(pairs) < len(candidates):
+    pairs = _pairs_of_groups(groups, sizes, wish) if wish.group_share else []
+    apart = set(pairs)
+    others = [q for q in candidates if q not in apart]
+    if pairs and others:
         known += _of_groups(counter, pairs, sizes, settings, share)
-        candidates = [q for q in candidates if q not in pairs]
+        candidates = others
         pool.rake(targets_of(known, n_hat), sweeps=wish.inner, **belief)
         pool.refresh(rng)
         settings = _without_groups(settings)
@@ -88,6 +90,7 @@ def measured(
     budget = Budget(settings, candidates, sizes, max(rounds, 1))
     while rounds and candidates and budget.open:
         offered = _offered(candidates, known[len(singles) :], budget.rounds_left)
+        offered = _some(offered, wish.most_offered, rng)
         picked = counter.select(
             offered,
             {q: pool.probs(q) for q in offered},
@@ -126,6 +129,16 @@ def _offered(
     alone = [q for q in candidates if not seen.issuperset(q)]
     columns = {j for q in alone for j in q} - seen
     return alone if len(columns) >= max(rounds_left, 1.0) else candidates
+
+
+def _some(
+    offered: Sequence[Clique], most: int, rng: np.random.Generator
+) -> Sequence[Clique]:
+    """A fresh random part of too many candidates; which part is told by no row."""
+    if len(offered) <= most:
+        return offered
+    kept = np.sort(rng.choice(len(offered), most, replace=False))
+    return [offered[i] for i in kept]
 
 
 def _of_groups(
@@ -257,18 +270,22 @@ def _on_simplex(counts: Floats) -> Floats:
 
 def _candidates(sizes: Sizes, wish: Measuring, noise: NoiseSource) -> list[Clique]:
     """Pairs and triples that may be measured; chosen without looking at any row."""
+    chance = {"words": noise.uint64, "choose": noise.choose}
+    limits = {2: (wish.pair_cells, wish.most_pairs)}
+    limits[3] = (wish.triple_cells, wish.most_triples)
+    found: list[Clique] = []
+    for ways, (most_cells, most) in limits.items():
+        found += cliques_of(sizes, ways, most_cells=most_cells, most=most, **chance)
+    return found
+
+
+def _pairs_of_groups(groups: Clique, sizes: Sizes, wish: Measuring) -> list[Clique]:
+    """Every pair with a sensitive column, of not too many cells."""
     columns = range(len(sizes))
-    pairs = [
-        q
-        for q in itertools.combinations(columns, 2)
-        if cells(sizes, q) <= wish.pair_cells
-    ]
-    triples = [
-        q
-        for q in itertools.combinations(columns, 3)
-        if cells(sizes, q) <= wish.triple_cells
-    ]
-    if len(triples) > wish.most_triples:
-        kept = noise.choose(len(triples), wish.most_triples)
-        triples = [triples[i] for i in kept]
-    return pairs + triples
+    pairs = sorted({(min(s, j), max(s, j)) for s in groups for j in columns if j != s})
+    return [q for q in pairs if cells(sizes, q) <= wish.pair_cells]
+
+
+def _pool_rows(wish: Measuring, columns: int) -> int:
+    """Rows that stand for the model: fewer where many columns would fill the memory."""
+    return min(wish.pool, max(_POOL_CELLS // columns, _LEAST_POOL))

@@ -207,6 +207,8 @@ class Measuring:
         triple_cells: three-way marginals up to this many cells are candidates.
         most_triples: three-way candidates at most; of more, a random part is taken.
         pair_cells: two-way marginals up to this many cells are candidates.
+        most_pairs: two-way candidates at most; of more, a random part is taken.
+        most_offered: candidates that one round looks at, a fresh random part of more.
         pool: rows that stand for the model between the rounds.
         inner: passes over all marginals after each round.
         settling: passes with fresh rows after the last one.
@@ -228,6 +230,8 @@ class Measuring:
     triple_cells: int = 600
     most_triples: int = 400
     pair_cells: int = 4096
+    most_pairs: int = 20_000
+    most_offered: int = 2_000
     pool: int = 40_000
     inner: int = 2
     settling: int = 8
@@ -242,6 +246,7 @@ class Measuring:
             settling=self.settling,
         )
         _check.whole(1, pool=self.pool, inner=self.inner)
+        _check.whole(1, most_offered=self.most_offered)
         _check.in_range(self.least_rounds, 10_000, most_rounds=self.most_rounds)
         _check.in_range(0.0, 1.0, rounds_exponent=self.rounds_exponent)
         _check.in_range(0.0, 1.0, cell_exponent=self.cell_exponent)

@@ -231,23 +231,27 @@ def test_huge_pairs_are_not_watched(tiny_bundle, monkeypatch):
     assert set(pairs) - huge <= found
 
 
+def triples_of(sizes):
+    return fin._some(sizes, 3, fin._TRIPLE_CELLS, fin._MOST_TRIPLES)
+
+
 def test_measured_triples_and_no_more_others_than_are_quickly_watched(
     tiny_bundle, monkeypatch
 ):
     sizes = tiny_bundle.codec.sizes
     columns = range(len(sizes))
     triples = list(itertools.combinations(columns, 3))
-    assert fin._triples(sizes) == triples
+    assert triples_of(sizes) == triples
     monkeypatch.setattr(fin, "_MOST_TRIPLES", 4)
-    kept = fin._triples(sizes)
+    kept = triples_of(sizes)
     assert len(kept) == len(set(kept)) == 4
     assert set(kept) < set(triples)
-    assert kept == fin._triples(sizes)
+    assert kept == triples_of(sizes)
     least = min(cells(sizes, q) for q in triples)
     monkeypatch.setattr(fin, "_TRIPLE_CELLS", least)
-    assert all(cells(sizes, q) == least for q in fin._triples(sizes))
+    assert all(cells(sizes, q) == least for q in triples_of(sizes))
     monkeypatch.setattr(fin, "_TRIPLE_CELLS", 0)
-    assert fin._triples(sizes) == []
+    assert triples_of(sizes) == []
     triple = Marginal(triples[5], np.ones(cells(sizes, triples[5])), 1.0)
     bundle = dataclasses.replace(
         tiny_bundle, marginals=(*tiny_bundle.marginals, triple)

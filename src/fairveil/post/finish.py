@@ -5,7 +5,6 @@ Sees released things only: it may be run again with another mode at no privacy c
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,10 +12,11 @@ from functools import partial
 import jax
 import numpy as np
 
+from fairveil._cliques import cliques_of
 from fairveil._types import Codes, Floats
 from fairveil.config import Fit
 from fairveil.errors import ConfigError, problem
-from fairveil.marginals import Clique, Sizes, cells
+from fairveil.marginals import Clique, Sizes
 from fairveil.post import outcome
 from fairveil.post.bundle import Bundle
 from fairveil.post.calibrate import Pool
@@ -30,9 +30,10 @@ from fairveil.post.teacher import Teacher
 from fairveil.post.wish import Wish
 from fairveil.seeds import Seeds
 
+_MOST_PAIRS = 1_000  # of the counts that a release is balanced by: all of 45 columns
 _MOST_TRIPLES = 400  # of the counts that a release is balanced by
 _PAIR_CELLS, _TRIPLE_CELLS = 100_000, 20_000  # larger marginals would fill the memory
-_LISTED = 150  # columns whose triples are listed; of more, the first small ones
+_POOL_CELLS, _LEAST_POOL = 100_000_000, 4_000  # of rows with their probabilities
 _TAUGHT_ROWS = 40_000  # of a release, that ``outcome`` learns from
 
 Progress = Callable[[str, int, int], None]
@@ -142,7 +143,7 @@ def _outcome(bundle: Bundle, wish: Wish, sampler: Sampler, seeds: Seeds) -> Outc
 def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     """Marginals of the marginal model that a release is to have.
 
-    All one-ways, all pairs but huge ones, what was measured, and of the triples as many
+    All one-ways, what was measured, and of the pairs and triples but huge ones as many
     as are quickly watched; in the mode ``independence`` with the sensitive columns set
     apart. Where no marginal of several columns was measured, that model has independent
     columns: the one-ways alone.
@@ -150,10 +151,10 @@ def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     sizes = bundle.codec.sizes
     cliques: list[Clique] = [(j,) for j in range(len(sizes))]
     if bundle.joint_measured:
-        pairs = itertools.combinations(range(len(sizes)), 2)
-        cliques += [q for q in pairs if cells(sizes, q) <= _PAIR_CELLS]
-        more = [*(m.columns for m in bundle.marginals), *_triples(sizes)]
-        cliques = list(dict.fromkeys([*cliques, *more]))
+        cliques += _some(sizes, 2, _PAIR_CELLS, _MOST_PAIRS)
+        cliques += [m.columns for m in bundle.marginals]
+        cliques += _some(sizes, 3, _TRIPLE_CELLS, _MOST_TRIPLES)
+        cliques = list(dict.fromkeys(cliques))
     pool = Pool(bundle.rows, sizes)
     wanted = [Target(q, pool.probs(q), 0.0) for q in cliques]
     if wish.fairness == "independence" and bundle.joint_measured:
@@ -161,17 +162,17 @@ def wanted_of(bundle: Bundle, wish: Wish) -> tuple[Target, ...]:
     return tuple(wanted)
 
 
-def _triples(sizes: Sizes) -> list[Clique]:
-    """Triples of not too many cells; of more than enough, always the same ones."""
-    small = [j for j, size in enumerate(sizes) if size**3 <= _TRIPLE_CELLS]
-    some = range(len(sizes)) if len(sizes) <= _LISTED else small[:_LISTED]
-    columns = itertools.combinations(some, 3)
-    found = [q for q in columns if cells(sizes, q) <= _TRIPLE_CELLS]
-    if len(found) <= _MOST_TRIPLES:
-        return found
-    rng = np.random.default_rng(0)  # public: depends on the number of triples alone
-    kept = rng.choice(len(found), _MOST_TRIPLES, replace=False)
-    return [found[i] for i in np.sort(kept)]
+def _some(sizes: Sizes, ways: int, most_cells: int, most: int) -> list[Clique]:
+    """Sets of not too many cells; of more than enough, always the same ones."""
+    rng = np.random.default_rng(0)  # public: depends on the number of sets alone
+    return cliques_of(
+        sizes,
+        ways,
+        most_cells=most_cells,
+        most=most,
+        words=lambda n: rng.integers(0, 2**63, n, dtype=np.uint64),
+        choose=lambda n, k: np.sort(rng.choice(n, k, replace=False)),
+    )
 
 
 def _is_pair(target: Target) -> bool:
@@ -216,7 +217,7 @@ def calibrated(
         rng: randomness.
     """
     wish = settings.calibration
-    codes, base = source.rows(wish.pool)
+    codes, base = source.rows(_pool_rows(wish.pool, sum(sizes)))
     pool = Pool(codes, sizes, base)
     wanted = [*targets, *_farthest(pool, targets, pairs, wish.most_pairs)]
     for done in range(wish.iterations):
@@ -227,6 +228,11 @@ def calibrated(
         )
     pool.temper()
     return pool
+
+
+def _pool_rows(wished: int, width: int) -> int:
+    """Rows that the weights are fitted on: fewer where wide ones would fill memory."""
+    return min(wished, max(_POOL_CELLS // width, _LEAST_POOL))
 
 
 def _farthest(
