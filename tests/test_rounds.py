@@ -79,7 +79,7 @@ def test_wide_tables_are_measured_in_seconds():
     found, rows = run(
         border_of(codes, sizes),
         singles_of(codes, sizes),
-        fit_of(1, settling=0, inner=1),
+        fit_of(1, settling=0, inner=1, pool=500),
     )
     assert time.process_time() - began < 60.0
     assert {len(m.columns) for m in found} <= {2, 3}
