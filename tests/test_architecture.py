@@ -46,6 +46,8 @@ LEVELS = {
     "artifact": 6,  # writes what post made
     "_artifact_checks": 6,
     "_artifact_parts": 6,
+    "_artifact_versions": 6,
+    "_checkpoint": 6,
     "_artifact_zip": 2,  # a container, which knows nothing of models
     "evaluate": 5,
     "chain": 6,

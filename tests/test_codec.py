@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from fairveil.bins import Bins, merge
-from fairveil.codec import Codec, Inside, recode
+from fairveil.codec import Codec, Inside, is_numeric, recode
 from fairveil.errors import SchemaError
 from fairveil.schema import Column, Schema
 
@@ -413,3 +413,48 @@ def test_a_lacking_column_is_named():
     column = Column(name="gone", kind="boolean")
     with pytest.raises(SchemaError, match="gone"):
         Codec.on_grid(Schema(columns=(column,))).encode(frame(x=[1]))
+
+
+# --- cells that fail when they are asked -------------------------------------------
+
+
+def _fails(*_):
+    raise RuntimeError
+
+
+class UnhashableText(str):
+    __slots__ = ()
+    __hash__ = None
+
+
+class Beyond:
+    """Beyond all floats, and not to be compared."""
+
+    __gt__ = _fails
+
+    def __float__(self):
+        raise OverflowError
+
+
+class Disguised:
+    __class__ = property(_fails)
+
+
+@pytest.mark.parametrize("bad", [UnhashableText, Beyond, Disguised])
+@pytest.mark.parametrize("kind", ["categorical", "numeric", "boolean"])
+def test_a_hostile_cell_gets_a_code_as_any_other(bad, kind):
+    facts = {"categories": ("x",)} if kind == "categorical" else {}
+    facts = {"lower": 0.0, "upper": 9.0} if kind == "numeric" else facts
+    column = Column(name="a", kind=kind, nullable=True, **facts)
+    codec = Codec.on_grid(Schema(columns=(column,)))
+    made = [None, bad("x") if bad is UnhashableText else bad(), None]
+    cells = pd.Series(made, dtype=object)
+    codes = codec.encode(nw.from_native(pd.DataFrame({"a": cells}), eager_only=True))
+    assert codes.tolist() == [[codec.sizes[0] - 1]] * 3
+
+
+def test_of_objects_no_cell_tells_the_dtype():
+    for cells, numeric in (([1, 2], False), (["a", 2.0], False)):
+        series = pd.Series(cells, dtype=object)
+        assert is_numeric(nw.from_native(series, series_only=True)) is numeric
+    assert is_numeric(nw.from_native(pd.Series([1, 2]), series_only=True))

@@ -71,3 +71,9 @@ def test_distinct():
     _check.distinct(names=["a", "b"], others=())
     with pytest.raises(ConfigError, match=r"names.*'a, c'"):
         _check.distinct(names=["c", "a", "b", "a", "c"])
+
+
+def test_a_long_thing_is_cut_off():
+    told = problem("it broke", got="x" * 10_000, try_="y")
+    assert len(told) < 400
+    assert told.endswith("x...; try y.")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from fairveil.errors import SchemaError
+from fairveil.errors import SchemaError, TableError
 from fairveil.schema import Column, Schema
 
 
@@ -266,3 +266,28 @@ def test_numbers_with_text_in_them_do_not_stand_twice():
 def test_very_large_integers_are_refused_in_our_words():
     with pytest.raises(SchemaError):
         Schema.infer(pd.DataFrame({"x": [1, 2**60]}))
+
+
+@pytest.mark.parametrize(
+    "cells", [[[1], [2]], [{"k": 1}], [pd.DataFrame({"x": [1]}), 1]], ids=str
+)
+def test_cells_that_are_no_plain_values_are_refused(cells):
+    with pytest.raises(SchemaError, match="no plain values, such as lists; got 'b'"):
+        Schema.infer(pd.DataFrame({"b": pd.Series(cells, dtype=object)}))
+
+
+def test_half_of_a_character_is_refused_before_any_file():
+    with pytest.raises(SchemaError, match="half of a character") as caught:
+        Schema.infer(pd.DataFrame({"b": ["hunter2\ud800", "x"]}))
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ValidationError):
+        Column(name="\udfff", kind="boolean")
+    assert Column(name="😀", kind="categorical", categories=("",)).name == "😀"
+
+
+def test_what_is_no_frame_has_no_facts():
+    for thing in (None, 5, "t.csv", [[1]], {"a": [1]}):
+        with pytest.raises(TableError, match="not a data frame"):
+            Schema.infer(thing)
+    with pytest.raises(TableError, match="not unique"):
+        Schema.infer(pd.DataFrame([[1, 2]], columns=["a", "a"]))

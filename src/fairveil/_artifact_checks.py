@@ -35,7 +35,7 @@ _MOST_SWEEPS = 1000  # more would only be a trap for whoever samples
 _LARGEST = 2.0**54
 _SUM_TOLERANCE = 1e-9  # of probabilities; what NumPy's draws allow is wider
 _LEAST_CONDITION = 1e-9  # of covariances: their roots and inverses can be trusted
-_MOST_LISTED = 1 << 12  # columns, or events
+_MOST_COLUMNS, _MOST_EVENTS = 1 << 12, 1 << 14
 _MOST_WORK = 10**7  # of any width, number of steps or rows
 
 
@@ -67,8 +67,9 @@ def positions(columns: Any, count: int) -> Clique:
 
 def amounts(facts: Mapping[str, Any]) -> None:
     """So few columns and events that what is done for each pair of them ends soon."""
-    listed = (facts["schema"]["columns"], facts["statement"]["events"])
-    require(max(map(len, listed)) <= _MOST_LISTED, "lists are too long")
+    columns, events = facts["schema"]["columns"], facts["statement"]["events"]
+    few = len(columns) <= _MOST_COLUMNS and len(events) <= _MOST_EVENTS
+    require(few, "lists are too long")
 
 
 def settings(fit: config.Fit) -> None:

@@ -122,6 +122,14 @@ def parse_json(data: bytes) -> Any:
     return value
 
 
+def is_writable(value: Any) -> bool:
+    """Whether a value is no text, or text without half of a character."""
+    try:
+        return not isinstance(value, str) or bool(value.encode("utf-8")) or not value
+    except UnicodeError:
+        return False
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):

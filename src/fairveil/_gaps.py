@@ -135,7 +135,8 @@ def _column(name: str, facts: dict[str, Any]) -> Column | Gap:
 
 def _declared(series: nw.Series[Any]) -> dict[str, Any]:
     """Facts that a dtype states; an object column states nothing."""
-    native = str(getattr(nw.to_native(series), "dtype", series.dtype))
+    native = str(getattr(nw.to_native(series), "dtype", None) or series.dtype)
+    # of objects the dtype would be found by looking at cells
     kind, decimals = _kind_of(series.dtype) if native != "object" else (None, None)
     if kind is None:
         return {}

@@ -1,25 +1,27 @@
 """The model file: one zip of JSON and safetensors, versioned, without pickle.
 
 Holds released and public things only: schema, statement, networks, noisy marginals,
-calibration weights. Reading refuses another layout or size (``_artifact_zip``), other
+calibration weights. Reading refuses another layout or size (``_artifact_zip``), unknown
 versions, facts that cannot be true (``_artifact_checks``), and whatever ``save`` would
-have written otherwise; nothing in a file is executed. Writing leaves a whole file or
-none.
+have written otherwise; nothing in a file is executed. Files of earlier versions are
+brought up to this one (``_artifact_versions``). Writing leaves a whole file or none.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fairveil import (
     _artifact_checks as checks,
     _artifact_parts as parts,
+    _artifact_versions as versions,
     _artifact_zip as container,
     _files,
     config,
@@ -43,7 +45,7 @@ from fairveil.post.wish import Wish
 from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 
-FORMAT = "fairveil-model"
+FORMAT, PART = "fairveil-model", "fairveil-part"
 VERSION = 5
 _VERSIONS = 1000  # a greater number is none
 
@@ -51,6 +53,7 @@ _DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)
 _DAMAGED += (ArithmeticError, RecursionError, MemoryError)
 
 Tensors = dict[str, np.ndarray]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,69 +95,119 @@ def load(path: str | Path) -> Contents:
     Raises:
         ArtifactError: no such file, not a model, damaged, or of an unknown version.
     """
+    return opened(path, FORMAT, _restore, _describe)
+
+
+def opened(
+    path: str | Path,
+    kind: str,
+    restore: Callable[[Mapping[str, Any], Tensors], T],
+    describe: Callable[[T, Tensors], dict[str, Any]],
+) -> T:
+    """Read a file of a kind by what its facts and arrays mean.
+
+    Args:
+        path: the file.
+        kind: the format that it must name.
+        restore: from facts and arrays to what they describe.
+        describe: the way back, which fills the arrays.
+
+    Raises:
+        ArtifactError: as ``load``.
+    """
     facts, data = container.unpack(path)
     try:
-        _check_version(facts)
+        old = _version(facts, kind) < VERSION
         tensors = container.unsealed(facts, data)
-        contents = _restore(facts, tensors)
-        _check_complete(contents, facts, tensors)
+        facts, tensors = versions.brought_up(facts, tensors, current=VERSION)
+        found, again = restore(facts, tensors), Tensors()
+        said = {**describe(found, again), "digest": facts["digest"]}
+        _check_complete(said, facts, again.keys() - tensors.keys(), old=old)
+        checks.require(again.keys() >= tensors.keys(), "arrays have other names")
     except ArtifactError:
         raise
     except _DAMAGED:
         raise container.refusal(container.DAMAGED, path) from None
-    return contents
+    return found
 
 
-def _check_version(facts: Mapping[str, Any]) -> None:
-    version = facts.get("version")
-    if (facts.get("format"), version) != (FORMAT, VERSION):
-        raise ArtifactError(
-            problem(
-                "the model file's format is unknown",
-                got=version if type(version) is int and version < _VERSIONS else None,
-                try_=f"a {FORMAT} file of version {VERSION}",
-            )
+def _version(facts: Mapping[str, Any], kind: str) -> int:
+    found, version = facts.get("format"), facts.get("version")
+    whole = isinstance(version, int) and not isinstance(version, bool)
+    if found == kind and whole and versions.OLDEST <= version <= VERSION:
+        return version
+    if {found, kind} == {FORMAT, PART}:
+        what, try_ = (
+            ("this is a finished model, not the checkpoint of a fit", "fairveil sample")
+            if found == FORMAT
+            else ("this is the checkpoint of a fit, not a model yet", "fairveil resume")
         )
+        raise ArtifactError(problem(what, try_=try_))
+    raise ArtifactError(
+        problem(
+            "the model file's format is unknown",
+            got=version if whole and version < _VERSIONS else None,
+            try_=f"a {kind} file of version {versions.OLDEST} to {VERSION}"
+            if versions.OLDEST < VERSION
+            else f"a {kind} file of version {VERSION}",
+        )
+    )
 
 
 def _check_complete(
-    contents: Contents, facts: Mapping[str, Any], tensors: Tensors
+    said: dict[str, Any], facts: Mapping[str, Any], new: Any, *, old: bool
 ) -> None:
-    """What was read says all that the file says, number by number and type by type."""
-    again: Tensors = {}
-    said = {**_describe(contents, again), "digest": facts["digest"]}
-    same = container.canonical(said) == container.canonical(facts)
+    """What was read says all that the file says, number by number and type by type.
+
+    The file of an earlier version may lack what has a default since then.
+    """
+    if old:
+        same = versions.covers(json.loads(container.canonical(said)), dict(facts))
+    else:
+        same = container.canonical(said) == container.canonical(facts)
+        checks.require(not new, "arrays have other names")
     checks.require(same, "facts are not what this version writes")
-    checks.require(again.keys() == tensors.keys(), "arrays have other names")
 
 
 def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
-    bundle, sampler = contents.bundle, contents.sampler
+    sampler = contents.sampler
+    paid = describe_paid(
+        contents.bundle, contents.settings, contents.statement, tensors
+    )
+    for i, theta in enumerate(sampler.weights.thetas):
+        tensors[f"theta/{i}"] = theta
+    return {
+        "format": FORMAT,
+        **paid,
+        "wish": dataclasses.asdict(contents.wish),
+        "cliques": [list(q) for q in sampler.weights.cliques],
+        "sweeps": sampler.sweeps,
+        "generator": _describe_generator(sampler.model, tensors),
+        "redraw": parts.describe_redraw(sampler.redraw, tensors),
+        "outcome": parts.describe_outcome(sampler.outcome, tensors),
+    }
+
+
+def describe_paid(
+    bundle: Bundle, settings: config.Fit, statement: Statement, tensors: Tensors
+) -> dict[str, Any]:
+    """Facts of what the private stage released, and of what it cost; fills arrays."""
     tensors.update(parts.flattened("teacher", bundle.teacher.layers))
     for name in ("weights", "means", "covariances"):
         tensors[f"mixture/{name}"] = getattr(bundle.teacher.mixture, name)
     for i, marginal in enumerate(bundle.marginals):
         tensors[f"marginal/{i}"] = marginal.counts
     tensors["rows"] = bundle.rows.astype(_narrow(bundle.codec.sizes))
-    for i, theta in enumerate(sampler.weights.thetas):
-        tensors[f"theta/{i}"] = theta
     for j, column in enumerate(bundle.codec.columns):
         tensors.update(_inside_tensors(j, column.inside))
     return {
-        "format": FORMAT,
         "version": VERSION,
         "schema": bundle.codec.schema.to_dict(),
-        "statement": contents.statement.to_dict(),
-        "wish": dataclasses.asdict(contents.wish),
-        "settings": dataclasses.asdict(contents.settings),
+        "statement": statement.to_dict(),
+        "settings": dataclasses.asdict(settings),
         "n_hat": bundle.n_hat,
         "steps": [_steps(column.inside) for column in bundle.codec.columns],
         "marginals": [[list(m.columns), m.noise_stddev] for m in bundle.marginals],
-        "cliques": [list(q) for q in sampler.weights.cliques],
-        "sweeps": sampler.sweeps,
-        "generator": _describe_generator(sampler.model, tensors),
-        "redraw": parts.describe_redraw(sampler.redraw, tensors),
-        "outcome": parts.describe_outcome(sampler.outcome, tensors),
     }
 
 
@@ -172,7 +225,10 @@ def _describe_generator(
     return {"noise": model.shape.noise, "anchored": list(model.anchored)}
 
 
-def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
+def restore_paid(
+    facts: Mapping[str, Any], tensors: Tensors
+) -> tuple[Bundle, config.Fit, Statement]:
+    """What ``describe_paid`` described."""
     checks.amounts(facts)
     settings = _settings(facts["settings"])
     codec = _codec(Schema.from_dict(facts["schema"]), facts["steps"], tensors)
@@ -180,10 +236,18 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
     marginals = _marginals(codec.sizes, facts["marginals"], tensors)
     rows = checks.codes(tensors["rows"], codec.sizes)
     bundle = Bundle(codec, teacher, marginals, rows, checks.rows(facts["n_hat"]))
-    wish = _wish(facts["wish"], codec.schema)
+    statement = Statement.from_dict(facts["statement"])
+    checks.agreed(statement, codec.schema)
+    return bundle, settings, statement
+
+
+def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
+    bundle, settings, statement = restore_paid(facts, tensors)
+    codec = bundle.codec
+    wish = wish_of(facts["wish"], codec.schema)
     sampler = Sampler(
         codec,
-        _generator(facts["generator"], teacher, settings, tensors),
+        _generator(facts["generator"], bundle.teacher, settings, tensors),
         _weights("theta", codec.sizes, facts["cliques"], tensors),
         checks.sweeps(facts["sweeps"]),
         wanted_of(bundle, wish),
@@ -193,12 +257,11 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
         loosening_of(bundle, wish),
     )
     checks.granted(wish, sampler)
-    statement = Statement.from_dict(facts["statement"])
-    checks.agreed(statement, codec.schema)
     return Contents(bundle, sampler, wish, settings, statement)
 
 
-def _wish(raw: Mapping[str, Any], schema: Schema) -> Wish:
+def wish_of(raw: Mapping[str, Any], schema: Schema) -> Wish:
+    """A wish out of a file, which goes together and fits the schema."""
     lists = {name: tuple(raw[name]) for name in ("sensitive", "legitimate")}
     wish = Wish(**{**raw, **lists})
     checks.wish(wish, schema)

@@ -131,7 +131,7 @@ class ColumnCodec:
         missing = self.regular if self.column.nullable else unknown
         texts, numbers = self._by_text, self._by_number
 
-        def code(label: Any) -> int:
+        def known(label: Any) -> int:
             if isinstance(label, str):
                 found = texts.get(label)
                 if found is not None:
@@ -144,6 +144,12 @@ class ColumnCodec:
             if not math.isnan(number):
                 return numbers.get(number, unknown)
             return texts.get(_text(label), unknown)
+
+        def code(label: Any) -> int:
+            try:
+                return known(label)
+            except Exception:  # noqa: BLE001  (a cell must never stop a fit)
+                return unknown
 
         return np.fromiter(map(code, labels), dtype=np.int32, count=len(labels))
 
@@ -278,10 +284,20 @@ def _on_grid(column: Column, cells: int) -> ColumnCodec:
 
 
 def _numbers(series: nw.Series[Any]) -> Floats:
-    if series.dtype.is_numeric():
+    if is_numeric(series):
         values = series.cast(nw.Float64).to_numpy()
         return np.asarray(values, dtype=np.float64)
     return np.array([as_number(v) for v in series.to_list()], dtype=np.float64)
+
+
+def is_numeric(series: nw.Series[Any]) -> bool:
+    """Whether a column's dtype says that it holds numbers; no cell is looked at.
+
+    Of a pandas column of objects narwhals finds the dtype by looking at cells, and one
+    of them could stop that.
+    """
+    objects = str(getattr(nw.to_native(series), "dtype", "")) == "object"
+    return not objects and series.dtype.is_numeric()
 
 
 def is_missing(value: Any) -> bool:
@@ -297,11 +313,16 @@ def is_missing(value: Any) -> bool:
 def as_number(value: Any) -> float:
     """A cell as a float; not-a-number where it is none. Never raises."""
     try:
+        return _as_float(value)
+    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
+        return math.nan
+
+
+def _as_float(value: Any) -> float:
+    try:
         return float(value)
     except OverflowError:  # an integer beyond all floats
         return math.inf if value > 0 else -math.inf
-    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
-        return math.nan
 
 
 def _text(value: Any) -> str:

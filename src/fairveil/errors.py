@@ -7,6 +7,8 @@ All errors are ``ValueError`` so that callers who know nothing of fairveil catch
 
 from __future__ import annotations
 
+_LONGEST_SHOWN = 300  # characters of what was got
+
 
 class FairveilError(ValueError):
     """Base of all errors raised on purpose by fairveil."""
@@ -53,11 +55,15 @@ def problem(what: str, *, got: object = None, try_: str | None = None) -> str:
         try_: what the caller can do about it.
 
     Returns:
-        ``what``, then ``got ...``, then ``try ...``, each where given.
+        ``what``, then ``got ...`` (cut off where it is very long), then ``try ...``,
+        each where given.
     """
     parts = [what]
     if got is not None:
-        parts.append(f"got {got!r}")
+        shown = repr(got)
+        if len(shown) > _LONGEST_SHOWN:
+            shown = f"{shown[:_LONGEST_SHOWN]}..."
+        parts.append(f"got {shown}")
     if try_ is not None:
         parts.append(f"try {try_}")
     return "; ".join(parts) + "."

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fairveil import _files
 from fairveil._infer import column_facts
-from fairveil._shield import guarded
-from fairveil.errors import SchemaError, problem
+from fairveil._shield import DEBUG, guarded
+from fairveil.errors import FairveilError, SchemaError, TableError, problem
 
 FORMAT = "fairveil-schema"
 VERSION = 1
@@ -77,6 +78,9 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name!r}: a category stands twice")
         if any(isinstance(c, float) and not math.isfinite(c) for c in self.categories):
             raise ValueError(f"column {self.name!r}: a category is not finite")
+        texts = (self.name, self.other, *self.categories)
+        if not all(map(_files.is_writable, texts)):
+            raise ValueError("half of a character, which no file can hold")
         if self.ordered and self.kind != "categorical":
             raise ValueError(f"column {self.name!r}: only categories can be ordered")
         if self.other is not None and self.other not in self.categories:
@@ -266,10 +270,12 @@ class Schema(BaseModel):
                 fact is marked ``from-data``, and a private fit refuses the schema.
 
         Raises:
-            SchemaError: a column's facts cannot be copied: it holds no value at all, or
-                numbers too large. The text names the column and repeats no value.
+            SchemaError: a column's facts cannot be copied: it holds no value at all,
+                numbers too large, or cells that are no plain values. The text names
+                the column and repeats no value.
+            TableError: not a data frame, or a name stands twice.
         """
-        table = nw.from_native(frame, eager_only=True)
+        table = _eager(frame)
         mark: Provenance = "public" if declare_public else "from-data"
         columns = tuple(_copied(series, mark) for series in table.iter_columns())
         said = (
@@ -310,12 +316,28 @@ def _on_scale(value: float, decimals: int | None) -> bool:
     return abs(_near(value, decimals) - value) <= slack
 
 
+def _eager(frame: Any) -> nw.DataFrame[Any]:
+    try:
+        return nw.from_native(frame, eager_only=True)
+    except TypeError:
+        what, got = "this is not a data frame", type(frame).__name__
+    except ValueError:  # narwhals refuses repeated column names
+        what, got = "the table's column names are not unique", None
+    raise TableError(problem(what, got=got))
+
+
 def _copied(series: nw.Series[Any], mark: Provenance) -> Column:
     try:
         return Column(**column_facts(series, mark))
     except ValidationError as error:  # its own text would repeat the values
         said = error.errors(include_input=False, include_url=False)[0]["msg"]
         said = said.rsplit(": ", maxsplit=1)[-1]
+    except (FairveilError, MemoryError):
+        raise
+    except Exception:  # cells raise of every kind, and quote themselves
+        if os.environ.get(DEBUG):
+            raise
+        said = "it holds cells that are no plain values, such as lists"
     raise SchemaError(
         problem(
             f"the facts of a column cannot be copied: {said}",

@@ -34,7 +34,7 @@ from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.statement import FAIRNESS
 from fairveil.schema import Schema
 from fairveil.seeds import Seeds
-from fairveil.tables.frames import check_columns, open_frame, to_frame
+from fairveil.tables.frames import check_columns, open_frame, read_by, to_frame
 
 if TYPE_CHECKING:
     from fairveil.frontier import Frontier
@@ -193,7 +193,7 @@ class FairVeil:
             path=self.ledger,
             seeded=seeded is not None,
         ) as budget:
-            table = open_frame(X() if callable(X) else X)
+            table = open_frame(read_by(X) if callable(X) else X)
             facts = public_facts(self, table)
             check_columns(table, facts, unit=self.unit)
             bundle = measure_table(

@@ -279,3 +279,21 @@ def test_dtypes_of_parquet_do_not_tell_whether_a_value_is_missing(tmp_path):
 
 def test_a_csv_file_declares_no_dtype(tmp_path):
     assert not declares_dtypes(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    "text", ["<html>x</html>", '{"a": 1}', "<?xml?>", "%PDF-1.7", "[{1}]", "a\0b,c"]
+)
+def test_the_first_line_of_another_format_is_not_repeated(tmp_path, text):
+    path = written(tmp_path, f"{text}{SECRET}\n1\n")
+    with pytest.raises(TableError, match="cannot be read") as caught:
+        read_table(path, typed=True)
+    assert SECRET not in str(caught.value)
+
+
+def test_links_in_a_circle_are_no_input(tmp_path):
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop)
+    check_output(tmp_path / "o.csv", loop)
+    with pytest.raises(ConfigError, match="overwrite an input"):
+        check_output(tmp_path / "o.csv", tmp_path / "x" / ".." / "o.csv")

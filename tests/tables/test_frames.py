@@ -6,7 +6,7 @@ import pytest
 
 from fairveil.errors import TableError
 from fairveil.schema import Column, Schema
-from fairveil.tables.frames import check_columns, open_frame, to_frame
+from fairveil.tables.frames import check_columns, open_frame, read_by, to_frame
 
 NEW_PANDAS = int(pd.__version__.split(".", maxsplit=1)[0]) >= 3
 
@@ -149,3 +149,38 @@ def test_columns_and_order_are_the_schemas():
 def test_no_rows_keep_the_dtypes(tiny_table, tiny_schema):
     made = to_frame({name: [] for name in tiny_schema.names}, tiny_schema)
     pd.testing.assert_frame_equal(made, tiny_table.iloc[:0])
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["\ud800"], "half of a character"),
+        (["a" * 1001], "too long"),
+        ([f"c{j}" for j in range(4001)], "too many columns; got 4001"),
+    ],
+)
+def test_names_that_no_model_file_could_hold_are_refused(names, told):
+    with pytest.raises(TableError, match=told):
+        open_frame(pd.DataFrame([[1] * len(names)], columns=names))
+
+
+def test_a_reader_that_fails_is_told_by_kind_alone(monkeypatch):
+    def fails():
+        raise OSError("row 7 is hunter2")
+
+    with pytest.raises(TableError, match="reads the table failed; got 'OSError'") as e:
+        read_by(fails)
+    assert e.value.__context__ is None
+    assert "hunter2" not in str(e.value)
+    monkeypatch.setenv("FAIRVEIL_DEBUG", "1")
+    with pytest.raises(OSError, match="hunter2"):
+        read_by(fails)
+
+
+def test_a_readers_own_refusal_passes():
+    def refuses():
+        raise TableError("no such file.")
+
+    with pytest.raises(TableError, match="no such file"):
+        read_by(refuses)
+    assert read_by(lambda: 7) == 7

@@ -24,7 +24,7 @@ import narwhals as nw
 import numpy as np
 
 from fairveil._types import Floats
-from fairveil.codec import as_number, is_missing
+from fairveil.codec import as_number, is_missing, is_numeric
 
 MISSING, FALSE, TRUE, NUMBER, WORD, STRANGE = range(6)
 MOST_PLACES = 6  # a number with more decimals belongs to a continuum
@@ -129,7 +129,7 @@ def read(series: nw.Series[Any], keep: np.ndarray) -> Cells:
         series: one column.
         keep: mask of the rows, shape ``(n,)``; the others are not looked at.
     """
-    if series.dtype.is_numeric():  # each cell as ``entry`` would see it, only faster
+    if is_numeric(series):  # each cell as ``entry`` would see it, only faster
         values = series.cast(nw.Float64).to_numpy()
         return _of_numbers(np.asarray(values, dtype=np.float64)[keep])
     cells = series.to_list()

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet",)
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
+# how files of other kinds begin, which are no line of column names
+_OTHER_FORMATS = ("{", "[{", "[[", "<!", "<?", "<html", "<HTML", "%PDF", "PAR1")
 _ENCODING = "utf-8-sig"  # with or without a byte order mark
 _GZIP = {"method": "gzip", "mtime": 1}  # equal tables give equal files
 
@@ -123,7 +125,8 @@ def check_output(output: Path, *inputs: Path) -> None:
 def _same(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    # links that run in a circle are resolved as far as they go
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def make_folder(folder: Path) -> None:
@@ -252,6 +255,8 @@ def _check_header(file: Path) -> None:
                 try_="a first line with the column names",
             )
         )
+    if "\0" in "".join(names) or names[0].lstrip().startswith(_OTHER_FORMATS):
+        raise _unreadable(file)  # not said why: this line may hold real values
     if any(not name.strip() for name in names):
         raise TableError(problem("a column of the file has no name", got=str(file)))
     if len(set(names)) < len(names):

@@ -6,14 +6,17 @@ and the frame that goes out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
+from fairveil._files import is_writable
 from fairveil._gaps import Plan
-from fairveil.errors import TableError, UnsupportedError, problem
+from fairveil._shield import DEBUG
+from fairveil.errors import FairveilError, TableError, UnsupportedError, problem
 from fairveil.schema import Column, Schema
 
 # what a dtype becomes when values are missing that it cannot hold
@@ -22,6 +25,8 @@ _NULLABLE = {"bool": "boolean"} | {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+MOST_COLUMNS = 4000  # what a model file may list
+_LONGEST_NAME = 1000
 _TEXT_DTYPE_SINCE = 3  # the pandas whose text columns have a dtype of their own
 _PANDAS_MAJOR = int(pd.__version__.split(".", maxsplit=1)[0])
 
@@ -60,11 +65,48 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
     names = table.columns
     if not names:
         raise TableError(problem("the table has no columns"))
+    _check_names(names)
+    return table
+
+
+def read_by(reader: Callable[[], Any]) -> Any:
+    """The table that the caller's function reads.
+
+    Raises:
+        TableError: the function failed; what it said is not repeated.
+    """
+    try:
+        return reader()
+    except (FairveilError, MemoryError):
+        raise
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        kind = type(error).__name__
+    raise TableError(problem("the function that reads the table failed", got=kind))
+
+
+def _check_names(names: list[str]) -> None:
+    """Refuse, before anything is paid, names and numbers that no file could hold."""
     if any(not isinstance(name, str) for name in names):
         raise TableError(
             problem("column names must be text", try_="df.columns.astype(str)")
         )
-    return table
+    if len(names) > MOST_COLUMNS:
+        raise TableError(
+            problem(
+                "the table has too many columns",
+                got=len(names),
+                try_=f"{MOST_COLUMNS} columns at most",
+            )
+        )
+    if not all(len(name) <= _LONGEST_NAME and is_writable(name) for name in names):
+        raise TableError(
+            problem(
+                "a column name is too long, or holds half of a character",
+                try_=f"names of at most {_LONGEST_NAME} characters",
+            )
+        )
 
 
 def check_columns(
