@@ -5,11 +5,17 @@ nothing that is measured to the last digit goes through ``quick_compile``.
 """
 
 import os
+from pathlib import Path
 
 # before NumPy and JAX load: one thread each, so that test processes do not fight
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# the same programs are compiled in many files: once for all workers and later runs
+_COMPILED = Path(__file__).resolve().parents[1] / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 
 import contextlib  # noqa: E402  (after the threads)
 
