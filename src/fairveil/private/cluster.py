@@ -24,6 +24,7 @@ from fairveil._types import Codes, Floats, Params, Released
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture
+from fairveil.private.devices import by_rows
 from fairveil.private.step import COMPILED, noisy_sum, row_normals
 from fairveil.private.view import Border
 
@@ -149,7 +150,6 @@ def _chunk_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
     """
     limit = radius(shape.latent)
 
-    @jax.jit
     def latents(
         layers: Params, centroids: Array, key: Array, codes: Array
     ) -> tuple[Array, Array]:
@@ -160,7 +160,7 @@ def _chunk_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
         nearest = vae.squared_distances(cut(mean, limit), centroids).argmin(axis=1)
         return z / limit, nearest
 
-    return partial(_moments, latents, second)
+    return partial(_moments, by_rows(latents, rows=1), second)
 
 
 def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)

@@ -29,6 +29,7 @@ from fairveil.config import SUBSAMPLING_DELTA, VaeTraining
 from fairveil.nn import vae
 from fairveil.nn.layers import Array, ghost_clip
 from fairveil.private.cluster import refresh_centroids
+from fairveil.private.devices import summed
 from fairveil.private.step import COMPILED, ChunkSum, noisy_sum, row_normals
 from fairveil.private.view import Border
 
@@ -161,7 +162,6 @@ def chunk_gradient(
     It takes (layers, centroids, key, codes, mask): all that a fit changes.
     """
 
-    @jax.jit
     def gradient(
         layers: Params, centroids: Array | None, key: Array, codes: Array, mask: Array
     ) -> Params:
@@ -177,4 +177,4 @@ def chunk_gradient(
         sums, _norms = ghost_clip(loss, layers, batch, l2_clip_norm=l2_clip_norm)
         return sums
 
-    return gradient
+    return summed(gradient, rows=2)

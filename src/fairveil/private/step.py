@@ -5,8 +5,9 @@ Secret: the rows, per-example contributions, the un-noised sum. Public: the nois
 Guarantees: adding or removing one unit changes the pre-noise sum by at most
 ``rows_per_unit * sensitivity`` in L2 norm; a sample has all rows of a unit or none,
 with the chance that its event declares; the ledger authorises before the rows are read;
-noise is drawn on the host by ``privacy.noise`` alone, in float64, and added to a sum
-over chunks that is kept in float64. Padding rows contribute exactly zero.
+noise is drawn on the host by ``privacy.noise`` alone, in float64, and added once, to a
+sum over chunks (and over devices, ``private.devices``) that is kept in float64. Padding
+rows contribute exactly zero.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from jax.extend.random import threefry2x32_p
 
 from fairveil._types import Codes, Floats, Params
 from fairveil.errors import ConfigError, problem
+from fairveil.private import devices
 from fairveil.private.view import Border, PoissonSampling
 
 _ODD = 2_654_435_761  # odd, so its powers spread rows over all 32-bit words
-CHUNK = 4096  # rows encoded at a time; bounds memory, changes no result
+CHUNK = 4096  # rows of a device at a time; bounds memory, changes no result
 COMPILED = 32  # compiled functions kept between fits; they hold public constants only
 
 # (codes (chunk, columns), mask (chunk,)) -> pytree of sums over the chunk
@@ -125,15 +127,16 @@ def chunks(
         picked: positions of the rows that take part; None: all.
 
     Yields:
-        Codes (CHUNK, columns) and mask (CHUNK,). Of no rows there is one chunk of
-        padding, so that nothing is released like anything else.
+        Codes (CHUNK x devices, columns) and mask (CHUNK x devices,). Of no rows there
+        is one chunk of padding, so that nothing is released like anything else.
     """
     size = len(codes) if picked is None else len(picked)
-    for start in range(0, max(size, 1), CHUNK):
-        here = slice(start, start + CHUNK)
+    length = CHUNK * devices.number()
+    for start in range(0, max(size, 1), length):
+        here = slice(start, start + length)
         part = codes[here] if picked is None else codes[picked[here]]
-        mask = np.zeros(CHUNK, dtype=np.float32)
+        mask = np.zeros(length, dtype=np.float32)
         mask[: len(part)] = 1.0
-        padded = np.zeros((CHUNK, codes.shape[1]), dtype=np.int32)
+        padded = np.zeros((length, codes.shape[1]), dtype=np.int32)
         padded[: len(part)] = part
         yield padded, mask
