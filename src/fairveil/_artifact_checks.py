@@ -118,7 +118,7 @@ def _intervals(column: Column, bins: Bins) -> None:
     count = (bins.lows.size,)
     ends = np.stack([sized(bins.lows, count), sized(bins.highs, count)], axis=1).ravel()
     require(len(ends) and (np.diff(ends) >= 0).all(), "bins do not rise")
-    step = 0.0 if column.decimals is None else 10.0**-column.decimals
+    step = 0.0 if column.places is None else 10.0**-column.places
     known = isinstance(bins.step, float) and bins.step in (0.0, step)
     require(known, "steps are not those of the schema")
     lowest, highest = column.ends()

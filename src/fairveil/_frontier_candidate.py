@@ -174,9 +174,10 @@ def _values(column: Column) -> float:
         return len(column.categories)
     if column.kind == "boolean":
         return _TWO
-    if column.decimals is None or column.lower is None or column.upper is None:
+    if column.places is None:
         return math.inf
-    return (column.upper - column.lower) * 10**column.decimals + 1
+    low, high = column.ends()
+    return (high - low) * 10**column.places + 1
 
 
 def _has(column: Column, label: str) -> bool:
@@ -185,13 +186,14 @@ def _has(column: Column, label: str) -> bool:
         return label in map(_label, column.categories)
     if column.kind == "boolean":
         return label.lower() in ("0", "1", "true", "false")
+    if column.kind != "numeric":
+        return False
     try:
         number = float(label)
     except ValueError:
         return False
-    low, high = column.lower, column.upper
-    within = (low is None or low <= number) and (high is None or number <= high)
-    return within or number in column.special
+    low, high = column.ends()
+    return low <= number <= high or number in column.special
 
 
 def _label(value: Any) -> str:

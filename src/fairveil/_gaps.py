@@ -18,7 +18,17 @@ from fairveil.schema import Column, Kind, Schema
 
 _NUMERIC = {"decimals", "lower", "upper", "special"}
 _OF_CATEGORIES = ("categories", "ordered", "other")
-_FACTS = ("kind", "dtype", "nullable", *sorted(_NUMERIC), *_OF_CATEGORIES)
+_OF_TIME = ("resolution", "zone", "layout")
+_FACTS = (
+    *("kind", "dtype", "nullable"),
+    *(*sorted(_NUMERIC), *_OF_TIME, *_OF_CATEGORIES),
+)
+_TEMPORAL: dict[Kind, Any] = {
+    "datetime": nw.Datetime,
+    "date": nw.Date,
+    "time": nw.Time,
+    "duration": nw.Duration,
+}
 _CANNOT_MISS = re.compile(r"u?int\d+|bool")  # NumPy's own dtypes hold no missing value
 _BY_DTYPES = "dtypes declared by the caller"
 _MEASURED = "nobody (facts marked dp were measured under this budget)"
@@ -117,11 +127,12 @@ def _kept(column: Column) -> dict[str, Any]:
     """Facts that are marked public beside others that were copied."""
     copied = column.copied_from_data()
     public = {fact for fact, mark in column.provenance.items() if mark == "public"}
-    if public & _NUMERIC:  # they say what the column is
+    if public & {*_NUMERIC, *_OF_TIME}:  # they say what the column is
         public.add("kind")
     if "categories" in public:
         public |= {"kind", *_OF_CATEGORIES} - {*copied}
-    return {name: getattr(column, name) for name in _FACTS if name in public}
+    facts = {name: getattr(column, name) for name in _FACTS if name in public}
+    return {n: v for n, v in facts.items() if n not in _OF_TIME or v is not None}
 
 
 def _column(name: str, facts: dict[str, Any]) -> Column | Gap:
@@ -143,6 +154,9 @@ def _declared(series: nw.Series[Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": kind, "dtype": native}
     if decimals is not None:
         facts["decimals"] = decimals
+    zone = getattr(series.dtype, "time_zone", None)
+    if zone is not None:
+        facts["zone"] = zone
     if _CANNOT_MISS.fullmatch(native):
         facts["nullable"] = False
     return facts
@@ -150,6 +164,9 @@ def _declared(series: nw.Series[Any]) -> dict[str, Any]:
 
 def _kind_of(dtype: Any) -> tuple[Kind | None, int | None]:
     """Kind and decimals of a dtype, None where it states none."""
+    for temporal, own in _TEMPORAL.items():
+        if isinstance(dtype, own):
+            return temporal, None
     if dtype == nw.Boolean:
         return "boolean", None
     if dtype.is_integer():

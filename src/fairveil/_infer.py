@@ -7,16 +7,31 @@ here; the schema checks the facts. Errors name the column and repeat no value.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import narwhals as nw
 
+from fairveil._iso import Temporal, told
+from fairveil._temporal import spread
 from fairveil.errors import SchemaError, problem
 
 Facts = dict[str, Any]
 
+_DTYPES: dict[Temporal, Any] = {
+    "datetime": nw.Datetime,
+    "date": nw.Date,
+    "time": nw.Time,
+    "duration": nw.Duration,
+}
+_OBJECTS: dict[Temporal, type] = {
+    "date": dt.date,
+    "datetime": dt.datetime,
+    "time": dt.time,
+    "duration": dt.timedelta,
+}
 _PLAIN = (bool, int, float, str)
 _MOST_DECIMALS = 6
 
@@ -32,6 +47,9 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
         SchemaError: the column holds no value, no finite number or one beyond floats.
     """
     native = nw.to_native(series)
+    kind = _temporal_kind(series)
+    if kind is not None:
+        return _moments(series, kind, mark)
     values = _distinct(series)
     facts = _kind_facts(series, values)
     facts["nullable"] = facts.get("nullable", False) or _has_missing(series)
@@ -41,6 +59,36 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
         **facts,
         "provenance": {fact: mark for fact in facts if fact != "kind"},
     }
+
+
+def _temporal_kind(series: nw.Series[Any]) -> Temporal | None:
+    """What a column of dates, times or durations holds; None for any other."""
+    for kind, dtypes in _DTYPES.items():
+        if isinstance(series.dtype, dtypes):
+            return kind
+    if not isinstance(series.dtype, nw.Object):
+        return None
+    types = {type(v) for v in series.drop_nulls().to_list()}
+    for kind, python in _OBJECTS.items():
+        if types == {python}:
+            return kind
+    return None
+
+
+def _moments(series: nw.Series[Any], kind: Temporal, mark: str) -> Facts:
+    """Facts of a column of dates, times or durations."""
+    zone = getattr(series.dtype, "time_zone", None)
+    found = spread(series, kind, zone)
+    if found is None:
+        what = "a column holds no value at all"
+        raise SchemaError(problem(what, got=series.name, try_="dropping it"))
+    resolution, least, largest = found
+    facts = {"kind": kind, "dtype": str(getattr(nw.to_native(series), "dtype", ""))}
+    facts |= {} if zone is None else {"zone": zone}
+    facts |= told(least, largest, kind, resolution, zone=zone)
+    facts |= {"nullable": bool(series.is_null().any())}
+    marks = {fact: mark for fact in facts if fact not in ("kind", "dtype")}
+    return {"name": series.name, **facts, "provenance": marks}
 
 
 def _distinct(series: nw.Series[Any]) -> list[Any]:

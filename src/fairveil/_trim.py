@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from fairveil._iso import TEMPORAL
 from fairveil._types import Floats
 from fairveil.bins import Bins
 from fairveil.codec import ColumnCodec
@@ -47,12 +48,13 @@ def seen_ends(column: Column, grid: Bins) -> tuple[int, int]:
     Discovery saw something in the outermost powers of two of the range. Spread over
     many cells it may drown in their noise, but it is there: neither power is cut away.
     """
-    step = 0.0 if column.decimals is None else 10.0**-column.decimals
-    lower, upper = column.ends()
+    seconds = column.tick_seconds if column.kind in TEMPORAL else 1.0
+    step = 0.0 if column.places is None else 10.0**-column.places * seconds
+    lower, upper = (end * seconds for end in column.ends())
     first = _outer(-lower, step) if lower < 0 else _inner(lower, step)
     last = _outer(upper, step) if upper > 0 else _inner(-upper, step)
     ends = np.array([-first if lower < 0 else first, last if upper > 0 else -last])
-    begin, end = grid.assign(ends).tolist()
+    begin, end = grid.assign(ends / seconds).tolist()
     return int(begin), int(end)
 
 
@@ -79,8 +81,7 @@ def trimmed(column: Column, grid: Bins, first: int, last: int) -> tuple[Column, 
     """The column and its grid from one cell to another, with bounds to match."""
     part = slice(first, last + 1)
     bins = Bins(grid.lows[part], grid.highs[part], grid.step)
-    ends = {"lower": float(bins.lows[0]), "upper": float(bins.highs[-1])}
-    return column.model_copy(update=ends), bins
+    return column.with_ends(float(bins.lows[0]), float(bins.highs[-1])), bins
 
 
 def empty_codes(codec: ColumnCodec, noisy: Floats, limit: float) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Codes: TypeAlias = npt.NDArray[np.int32]  # (rows, columns): one code per cell
 Floats: TypeAlias = npt.NDArray[np.float64]
+Values: TypeAlias = "list[Any] | npt.NDArray[Any]"  # of one column, decoded
 Params: TypeAlias = Any  # a pytree of float32 arrays
 
 T_co = TypeVar("T_co", covariant=True)

@@ -32,6 +32,10 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("lower", "upper", "decimals", "special"),
     "categorical": ("categories", "other"),
     "boolean": (),
+    **dict.fromkeys(
+        ("date", "datetime", "time", "duration"),
+        ("lower", "upper", "special", "resolution", "zone", "layout"),
+    ),
 }
 
 
@@ -187,7 +191,7 @@ def _check_shares(column: Column, wish: Wish) -> None:
     asked = (
         {} if isinstance(wish.shares, str) else dict(wish.shares.get(column.name, {}))
     )
-    if column.kind == "numeric" and (wish.shares == "equal" or asked):
+    if column.on_scale and (wish.shares == "equal" or asked):
         what = "shares can be set for categories only"
         raise ConfigError(problem(what, got=column.name, try_="leaving the column out"))
     values = (False, True) if column.kind == "boolean" else column.categories

@@ -306,7 +306,7 @@ def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
 
 
 def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:
-    checks.require((step is None) == (column.kind != "numeric"), "steps do not fit")
+    checks.require((step is None) != column.on_scale, "steps do not fit")
     if step is None:
         return ColumnCodec(column)
     bins, grid = (

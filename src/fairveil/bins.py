@@ -77,18 +77,18 @@ def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
     each declared special value in a cell of its own.
     """
     lower, upper = column.ends()
-    step = _step(column.decimals, max(abs(lower), abs(upper)))
+    step = _step(column.places, max(abs(lower), abs(upper)))
     if step and (upper - lower) / step < min(2 * cells, GRID_CELLS):
         count = round((upper - lower) / step) + 1
-        values = _round(lower + step * np.arange(count), column.decimals)
+        values = _round(lower + step * np.arange(count), column.places)
         return Bins(values, values.copy(), step)
-    singles = _round(np.array([0.0, *column.special]), column.decimals)
+    singles = _round(np.array([0.0, *column.singles]), column.places)
     singles = np.unique(singles[(singles >= lower) & (singles <= upper)])
     edges: Floats = np.r_[
         np.linspace(lower, upper, cells // 2 + 1),
         _logarithmic(lower, upper, step, cells // 2),
     ]
-    edges = _round(np.r_[lower, edges, singles], column.decimals)
+    edges = _round(np.r_[lower, edges, singles], column.places)
     if step:
         return _stepped(edges, singles, upper, column)
     return _continuous(edges, singles, upper)
@@ -175,10 +175,10 @@ def _stepped(edges: Floats, singles: Floats, upper: float, column: Column) -> Bi
 
     Sums drift off the scale, so every end is rounded back onto it.
     """
-    step = 10.0 ** -(column.decimals or 0)
-    lows = np.unique(np.r_[edges, _round(singles + step, column.decimals)])
+    step = 10.0 ** -(column.places or 0)
+    lows = np.unique(np.r_[edges, _round(singles + step, column.places)])
     lows = lows[lows <= upper]
-    highs = np.r_[_round(lows[1:] - step, column.decimals), upper]
+    highs = np.r_[_round(lows[1:] - step, column.places), upper]
     return Bins(lows, np.where(np.isin(lows, singles), lows, highs), step)
 
 

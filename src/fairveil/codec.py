@@ -17,7 +17,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from fairveil._types import Codes, Floats
+from fairveil._iso import TEMPORAL
+from fairveil._temporal import array_of, ticks
+from fairveil._types import Codes, Floats, Values
 from fairveil.bins import GRID_CELLS, Bins, public_grid
 from fairveil.errors import SchemaError, problem
 from fairveil.schema import Column, Schema
@@ -95,18 +97,26 @@ class ColumnCodec:
 
     def encode(self, series: nw.Series[Any]) -> np.ndarray:
         """Codes of one column, shape ``(n,)``, int32."""
+        if self.column.kind in TEMPORAL:
+            return self._encode_numbers(ticks_of(series, self.column))
         if self.bins is not None:
             return self._encode_numbers(_numbers(series))
         return self._encode_labels(series.to_list())
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> list[Any]:
-        """Values of one column; missing as None, numbers drawn inside their bin."""
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> Values:
+        """Values of one column; missing as None, numbers drawn inside their bin.
+
+        Dates, times and durations as NumPy moments and durations (``array_of``).
+        """
         missing = codes >= self.regular
         if self.bins is None:
             lookup = [*self.values, None]
             return [lookup[c] for c in np.where(missing, self.regular, codes)]
         source = self.inside or self.bins
         drawn = source.draw(np.where(missing, 0, codes), rng)
+        if self.column.kind in TEMPORAL:
+            drawn = np.where(missing, math.nan, drawn)
+            return array_of(drawn, self.column.kind, self.column.unit)
         values = self._rounded(drawn)
         return [None if m else v for v, m in zip(values, missing, strict=True)]
 
@@ -159,8 +169,8 @@ class ColumnCodec:
         missing = np.isnan(values)
         lowest, highest = self.bins.lows[0], self.bins.highs[-1]
         inside = np.clip(np.where(missing, lowest, values), lowest, highest)
-        if self.column.decimals is not None:
-            inside = np.asarray(inside, dtype=np.float64).round(self.column.decimals)
+        if self.column.places is not None:
+            inside = np.asarray(inside, dtype=np.float64).round(self.column.places)
         codes = self.bins.assign(inside)
         fallback = self.regular if self.column.nullable else 0
         return np.where(missing, fallback, codes).astype(np.int32)
@@ -256,7 +266,7 @@ class Codec:
             out[:, j] = codec.encode(table[codec.column.name])
         return out
 
-    def decode(self, codes: Codes, rng: np.random.Generator) -> dict[str, list[Any]]:
+    def decode(self, codes: Codes, rng: np.random.Generator) -> dict[str, Values]:
         """Values by column name; see ``ColumnCodec.decode``."""
         return {
             c.column.name: c.decode(codes[:, j], rng)
@@ -278,9 +288,16 @@ def recode(codes: Codes, labels: Sequence[np.ndarray | None]) -> Codes:
 
 
 def _on_grid(column: Column, cells: int) -> ColumnCodec:
-    if column.kind == "numeric":
+    if column.on_scale:
         return ColumnCodec(column, public_grid(column, cells))
     return ColumnCodec(column)
+
+
+def ticks_of(series: nw.Series[Any], column: Column) -> Floats:
+    """Cells of dates, times or durations as ticks; see ``_temporal.ticks``."""
+    return ticks(
+        series, column.kind, column.unit, zone=column.zone, layout=column.layout
+    )
 
 
 def _numbers(series: nw.Series[Any]) -> Floats:

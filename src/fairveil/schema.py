@@ -10,127 +10,24 @@ is refused under differential privacy). The file never reads a table except in
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import narwhals as nw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fairveil import _files
+from fairveil._column import Column, Kind, Provenance
 from fairveil._infer import column_facts
 from fairveil._shield import DEBUG, guarded
 from fairveil.errors import FairveilError, SchemaError, TableError, problem
 
+__all__ = ("Column", "Kind", "Provenance", "Schema")
+
 FORMAT = "fairveil-schema"
 VERSION = 1
-
-Provenance = Literal["public", "dp", "from-data"]
-Kind = Literal["categorical", "numeric", "boolean"]
-Scalar = bool | int | float | str
-
-_INT_LIMIT = 2**53
-
-
-class Column(BaseModel):
-    """Public facts of one column.
-
-    Attributes:
-        name: column name (always public).
-        kind: ``categorical``, ``numeric`` or ``boolean``.
-        dtype: the data frame's own name of the type, restored in the output.
-        categories: allowed values of a categorical column, in their order.
-        ordered: whether that order means something (small to large); restored in the
-            output where ``dtype`` is ``category``.
-        other: the category that stands for every value outside ``categories``; without
-            it such a value becomes missing, or the first category if not nullable.
-        lower, upper: bounds of a numeric column; values outside are clamped. Bounds
-            finer than ``decimals`` count as rounded inwards, see ``ends``.
-        decimals: places after the point (0: integers); None: continuous.
-        special: numeric values that are kept apart from the scale (0, 99, -1); they
-            lie within the bounds.
-        nullable: whether missing values may occur.
-        provenance: where each fact comes from, by field name; ``public`` by default.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: str = Field(min_length=1)
-    kind: Kind
-    dtype: str = "object"
-    categories: tuple[Scalar, ...] = ()
-    ordered: bool = False
-    other: Scalar | None = None
-    lower: float | None = None
-    upper: float | None = None
-    decimals: int | None = Field(default=None, ge=0, le=12)
-    special: tuple[float, ...] = ()
-    nullable: bool = False
-    provenance: Mapping[str, Provenance] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.kind == "categorical" and not self.categories:
-            raise ValueError(f"column {self.name!r}: categories are missing")
-        if len({str(c) for c in self.categories}) != len(self.categories):
-            raise ValueError(f"column {self.name!r}: a category stands twice")
-        if any(isinstance(c, float) and not math.isfinite(c) for c in self.categories):
-            raise ValueError(f"column {self.name!r}: a category is not finite")
-        texts = (self.name, self.other, *self.categories)
-        if not all(map(_files.is_writable, texts)):
-            raise ValueError("half of a character, which no file can hold")
-        if self.ordered and self.kind != "categorical":
-            raise ValueError(f"column {self.name!r}: only categories can be ordered")
-        if self.other is not None and self.other not in self.categories:
-            raise ValueError(f"column {self.name!r}: 'other' is not a category")
-        if self.kind == "numeric":
-            self._check_bounds()
-        return self
-
-    def _check_bounds(self) -> None:
-        if self.lower is None or self.upper is None:
-            raise ValueError(f"column {self.name!r}: lower and upper are missing")
-        bounds = (self.lower, self.upper, *self.special)
-        if not all(math.isfinite(b) and abs(b) <= _INT_LIMIT for b in bounds):
-            raise ValueError(
-                f"column {self.name!r}: a bound is not finite or beyond 2**53"
-            )
-        if self.lower > self.upper:
-            raise ValueError(f"column {self.name!r}: lower is above upper")
-        lowest, highest = self.ends()
-        if lowest > highest:
-            raise ValueError(
-                f"column {self.name!r}: no value with these decimals lies between "
-                "the bounds"
-            )
-        if not all(lowest <= _near(s, self.decimals) <= highest for s in self.special):
-            raise ValueError(
-                f"column {self.name!r}: a special value is outside the bounds; "
-                "widen them"
-            )
-        if not all(_on_scale(s, self.decimals) for s in self.special):
-            raise ValueError(
-                f"column {self.name!r}: a special value has too many decimals"
-            )
-
-    def ends(self) -> tuple[float, float]:
-        """Lowest and highest value that bounds and decimals allow together.
-
-        Raises:
-            SchemaError: the column is not numeric.
-        """
-        if self.lower is None or self.upper is None:
-            raise SchemaError(problem("the column has no bounds", got=self.name))
-        return (
-            _inwards(self.lower, self.decimals, 1),
-            _inwards(self.upper, self.decimals, -1),
-        )
-
-    def copied_from_data(self) -> tuple[str, ...]:
-        """Names of the facts that were copied from a table (sorted)."""
-        return tuple(sorted(k for k, v in self.provenance.items() if v == "from-data"))
 
 
 class Schema(BaseModel):
@@ -192,7 +89,8 @@ class Schema(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain JSON values."""
-        body = self.model_dump(mode="json")
+        columns = [column.to_dict() for column in self.columns]
+        body = {"columns": columns, "declared_by": self.declared_by}
         return {"format": FORMAT, "version": VERSION, **body}
 
     @classmethod
@@ -294,26 +192,6 @@ def _checked(columns: tuple[Column, ...], declared_by: str) -> Schema:
         return Schema(columns=columns, declared_by=declared_by)
     except ValidationError as error:
         raise SchemaError(_first_problem(error)) from None
-
-
-def _inwards(bound: float, decimals: int | None, side: int) -> float:
-    """The nearest value on the scale above (side 1) or below (-1) the bound.
-
-    A bound that misses the scale by the error of a float sum (0.1 + 0.2) is on it.
-    """
-    near = _near(bound, decimals)
-    if decimals is None or _on_scale(bound, decimals) or (near - bound) * side > 0:
-        return near
-    return round(near + side * 10.0**-decimals, decimals)
-
-
-def _near(value: float, decimals: int | None) -> float:
-    return value if decimals is None else round(value, decimals)
-
-
-def _on_scale(value: float, decimals: int | None) -> bool:
-    slack = 0.0 if decimals is None else 1e-6 * 10.0**-decimals
-    return abs(_near(value, decimals) - value) <= slack
 
 
 def _eager(frame: Any) -> nw.DataFrame[Any]:

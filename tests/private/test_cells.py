@@ -87,7 +87,7 @@ WILD = [
     "\x00",
     "",
     " ",
-    dt.datetime(2020, 1, 1),  # noqa: DTZ001  (a cell without a zone)
+    dt.datetime(2020, 1, 1),
     dt.date(2020, 1, 1),
     pd.Timestamp("2020-01-01", tz="UTC"),
     pd.Timedelta(1, "s"),

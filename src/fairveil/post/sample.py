@@ -10,11 +10,10 @@ that keeps the table balanced (``post.balance``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fairveil._types import Codes
+from fairveil._types import Codes, Values
 from fairveil.codec import Codec
 from fairveil.post.apart import Redraw
 from fairveil.post.balance import Balance
@@ -80,6 +79,6 @@ class Sampler:
                 rows = step.apply(rows, seeds.generator(name))
         return rows
 
-    def values(self, n: int, seeds: Seeds) -> dict[str, list[Any]]:
+    def values(self, n: int, seeds: Seeds) -> dict[str, Values]:
         """N fresh rows as values by column name; None where missing."""
         return self.codec.decode(self.codes(n, seeds), seeds.generator("decode"))

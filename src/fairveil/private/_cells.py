@@ -60,12 +60,14 @@ class Cells:
         numbers: its value where it is a number, else not-a-number, shape ``(n,)``.
         texts: labels by number of the label; None: they follow from the numbers.
         which: number of each cell's label, shape ``(n,)``.
+        fineness: takes the place of the decimals where cells are dates or times.
     """
 
     tags: np.ndarray
     numbers: Floats
     texts: list[str] | None = None
     which: np.ndarray | None = None
+    fineness: np.ndarray | None = None
 
     @cached_property
     def partition(self) -> np.ndarray:
@@ -74,7 +76,8 @@ class Cells:
         cell = np.where(tags <= TRUE, tags, -1)
         number = self.tags == NUMBER
         values = self.numbers[number]
-        at = places(values).astype(np.int64) * MAGNITUDES + magnitudes(values)
+        fine = places(values) if self.fineness is None else self.fineness[number]
+        at = fine.astype(np.int64) * MAGNITUDES + magnitudes(values)
         cell[number] = NUMBERS_AT + at
         return cell
 

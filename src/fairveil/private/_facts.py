@@ -17,10 +17,12 @@ import numpy as np
 from scipy.special import ndtri
 
 from fairveil._gaps import Gap
+from fairveil._iso import NANOSECONDS, RESOLUTIONS, TEMPORAL
 from fairveil._types import Floats
 from fairveil.bins import GRID_CELLS
 from fairveil.config import Discovery
 from fairveil.private import _cells as cells
+from fairveil.private._moments import FINEST
 from fairveil.schema import Kind
 
 # words that mean a missing value where a column's other values are numbers
@@ -135,6 +137,11 @@ class Reader:
         return "numeric" if most == "number" else "boolean"
 
     @property
+    def on_scale(self) -> bool:
+        """Whether the column is of numbers, dates, times or durations."""
+        return self.kind == "numeric" or self.kind in TEMPORAL
+
+    @property
     def mixed(self) -> bool:
         """Whether words stand beside numbers or booleans: only labels can settle it."""
         if self.gap.kind is not None:
@@ -146,7 +153,7 @@ class Reader:
 
     def facts(self) -> dict[str, Any]:
         """The fields of the column that was found."""
-        if self.kind == "numeric":
+        if self.on_scale:
             return self.numeric()
         if self.kind == "boolean":
             nullable = self.nullable or bool(self.seen.labels)
@@ -165,25 +172,29 @@ class Reader:
         finest = int(sure[-1])
         decimals = None if finest == cells.CONTINUUM else finest
         decimals = self.gap.facts.get("decimals", decimals)
-        first, last = self._ends(sure, decimals)
         nullable = self.nullable or bool(self.seen.labels)
-        return {
-            "kind": "numeric",
-            "dtype": _number_dtype(decimals, nullable=nullable),
-            "lower": _outwards(cells.LOWS[first], decimals, -1),
-            "upper": _outwards(cells.HIGHS[last], decimals, 1),
-            "decimals": decimals,
+        if self.kind in TEMPORAL:
+            found = RESOLUTIONS[min(finest, FINEST)]
+            unit = self.gap.facts.get("resolution", found)
+            facts: dict[str, Any] = {"kind": self.kind, "resolution": unit}
+        else:
+            dtype = _number_dtype(decimals, nullable=nullable)
+            facts = {"kind": "numeric", "dtype": dtype, "decimals": decimals}
+        first, last = self._ends(sure, _least(facts))
+        return facts | {
+            "lower": _outwards(cells.LOWS[first], facts, -1),
+            "upper": _outwards(cells.HIGHS[last], facts, 1),
             "nullable": nullable,
         }
 
-    def _ends(self, sure: np.ndarray, decimals: int | None) -> tuple[int, int]:
+    def _ends(self, sure: np.ndarray, least: float | None) -> tuple[int, int]:
         """First and last magnitude that stands out, widened by their neighbours."""
         line = self.seen.numbers[sure].sum(axis=0)
         stddev = self.seen.stddev * math.sqrt(len(sure))
         strong = evidence(self.rules.mistakes, cells.MAGNITUDES) * stddev
         found = self._standing[sure].any(axis=0) | (line > strong)
-        # magnitudes at which a number with these decimals can lie
-        possible = np.flatnonzero(_possible(decimals))
+        # magnitudes at which a number of this scale can lie
+        possible = np.flatnonzero(_possible(least))
         at = np.flatnonzero(found[possible])
         if not at.size:
             return cells.ZERO, cells.ZERO
@@ -248,10 +259,9 @@ def zoomed(
         return {}  # what little it gains is not worth the thin ends
     low, high = span(found)
     width = (high - low) / len(counts)
-    decimals = found["decimals"]
     return {
-        "lower": _outwards(low + first * width, decimals, -1),
-        "upper": _outwards(low + (last + 1) * width, decimals, 1),
+        "lower": _outwards(low + first * width, found, -1),
+        "upper": _outwards(low + (last + 1) * width, found, 1),
     }
 
 
@@ -261,8 +271,8 @@ def narrow(found: Mapping[str, Any]) -> bool:
     least, largest = sorted((abs(low), abs(high)))
     if low * high <= 0 or largest > _NARROW * least:
         return False
-    decimals = found["decimals"]
-    return decimals is None or (high - low) * 10.0**decimals > GRID_CELLS
+    least = _least(found)
+    return least is None or (high - low) / least > GRID_CELLS
 
 
 def span(found: Mapping[str, Any]) -> tuple[float, float]:
@@ -300,22 +310,30 @@ def _number_dtype(decimals: int | None, *, nullable: bool) -> str:
     return "Int64" if nullable else "int64"
 
 
-def _possible(decimals: int | None) -> np.ndarray:
-    """Magnitudes at which a number with these decimals can lie."""
+def _least(facts: Mapping[str, Any]) -> float | None:
+    """Distance of neighbouring values (in seconds for times); None: a continuum."""
+    if "resolution" in facts:
+        return NANOSECONDS[facts["resolution"]] / 1e9
+    return None if facts["decimals"] is None else 10.0 ** -facts["decimals"]
+
+
+def _possible(least: float | None) -> np.ndarray:
+    """Magnitudes at which a number of a scale of this distance can lie."""
     largest = np.maximum(np.abs(cells.LOWS), np.abs(cells.HIGHS))
-    if decimals is None:
+    if least is None:
         return np.ones(len(largest), dtype=bool)
     zero = np.arange(len(largest)) == cells.ZERO
-    return zero | (largest > 10.0**-decimals)
+    return zero | (largest > least)
 
 
-def _outwards(end: float, decimals: int | None, side: int) -> float:
+def _outwards(end: float, facts: Mapping[str, Any], side: int) -> float:
     """The last value on the scale before an end that is itself outside, or the end.
 
     The far ends of magnitudes are open; the near ones may lie between two values.
     """
-    if decimals is None or end == 0:
+    if _least(facts) is None or end == 0 or "resolution" in facts:
         return float(end)
+    decimals = facts["decimals"]
     scaled = end * 10.0**decimals
     open_end = end * side > 0
     whole = math.ceil(scaled) - 1 if side > 0 else math.floor(scaled) + 1

@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from fairveil._gaps import Gap, Plan
+from fairveil._iso import TEMPORAL
 from fairveil._types import Released
 from fairveil.config import Discovery
 from fairveil.errors import SchemaError, TooFewRowsError, problem
@@ -40,6 +41,7 @@ from fairveil.private._facts import (
     span,
     zoomed,
 )
+from fairveil.private._moments import in_text
 from fairveil.private.raw import Gate
 from fairveil.private.view import authorise
 from fairveil.schema import Column, Schema
@@ -160,7 +162,7 @@ def _look(gate: Gate, gap: Gap, budget: _Budget, *, what: str = "facts of") -> S
         noise = _thresholding(gate, what, budget)
     else:
         noise = Noise(_gaussian(gate, what, budget), 0.0)
-    counts, labels = histogram(gate.rows.cells(gap.name), gap)
+    counts, labels = histogram(gate.rows.cells(gap.name, gap), gap)
     noisy = np.zeros(cells.PARTITION)
     drawn = gate.noise.discrete_gaussian(counts.shape, noise.stddev)
     noisy[: len(counts)] = counts + drawn
@@ -178,7 +180,7 @@ def histogram(column: Cells, gap: Gap) -> tuple[np.ndarray, dict[str, int]]:
         Counts of the public partition (of its first cell, missing, where every value
         is a label), and of labels that nobody declared.
     """
-    counts = column.public(words_missing=gap.kind in ("numeric", "boolean"))
+    counts = column.public(words_missing=gap.kind not in (None, "categorical"))
     if not _unknown_labels(gap):
         return counts, {}
     if gap.kind is None:
@@ -207,7 +209,7 @@ def _second_looks(
     far = [
         r.gap
         for r in readers.values()
-        if not r.mixed and r.kind == "numeric" and narrow(found[r.gap.name])
+        if not r.mixed and r.on_scale and narrow(found[r.gap.name])
     ]
     as_labels = [dataclasses.replace(r.gap, kind="categorical") for r in mixed]
     budget = _Budget(gate, rho, delta, [*as_labels, *far])
@@ -237,7 +239,7 @@ def _zoom(
 ) -> dict[str, Any]:
     """A narrower range, from noisy counts of equal parts of the one found."""
     stddev = _gaussian(gate, f"range of {gap.name}", budget)
-    counts = gate.rows.cells(gap.name).within(*span(facts), ZOOM_PARTS)
+    counts = gate.rows.cells(gap.name, gap).within(*span(facts), ZOOM_PARTS)
     noisy = counts + gate.noise.discrete_gaussian(counts.shape, stddev)
     return zoomed(noisy.astype(np.float64), stddev, facts, reader.rules)
 
@@ -273,6 +275,8 @@ def _thresholding(gate: Gate, what: str, budget: _Budget) -> Noise:
 def _column(gap: Gap, found: Mapping[str, Any]) -> Column:
     """The column of a gap: public facts stand, the others were measured."""
     facts = {**found, **gap.facts}
+    if facts["kind"] in TEMPORAL:
+        facts |= in_text(facts)
     if facts["kind"] == "numeric":
         facts |= _consistent(facts)
     public = {*gap.facts, *(["kind"] if gap.kind is not None else [])}

@@ -13,10 +13,13 @@ from typing import Any, NoReturn
 import narwhals as nw
 import numpy as np
 
+from fairveil._gaps import Gap
+from fairveil._iso import TEMPORAL
 from fairveil.codec import Codec
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private._cells import Cells, read
+from fairveil.private._moments import read_moments
 from fairveil.private.view import Border, Sensitive
 
 
@@ -43,9 +46,15 @@ class RawRows:
         self._table, self._keep, self._units = table, keep, units
         self.rows_per_unit = rows_per_unit
 
-    def cells(self, name: str) -> Cells:
-        """The cells of one column. Nothing of them may leave without noise."""
-        return read(self._table[name], self._keep)
+    def cells(self, name: str, gap: Gap | None = None) -> Cells:
+        """The cells of one column, as what it is where that is public.
+
+        Nothing of them may leave without noise.
+        """
+        series = self._table[name]
+        if gap is not None and gap.kind in TEMPORAL:
+            return read_moments(series, self._keep, gap)
+        return read(series, self._keep)
 
     def count(self) -> int:
         """The true number of rows, as secret as they are."""

@@ -11,13 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from fairveil._files import is_writable
 from fairveil._gaps import Plan
+from fairveil._iso import TEMPORAL
 from fairveil._shield import DEBUG
+from fairveil._types import Values
 from fairveil.errors import FairveilError, TableError, UnsupportedError, problem
 from fairveil.schema import Column, Schema
+from fairveil.tables import moments
 
 # what a dtype becomes when values are missing that it cannot hold
 _NULLABLE = {"bool": "boolean"} | {
@@ -144,14 +148,16 @@ def check_columns(
         )
 
 
-def to_frame(values: Mapping[str, list[Any]], schema: Schema) -> pd.DataFrame:
+def to_frame(values: Mapping[str, Values], schema: Schema) -> pd.DataFrame:
     """Values by column as a frame with the schema's columns, order and dtypes."""
     return pd.DataFrame(
         {column.name: _series(values[column.name], column) for column in schema.columns}
     )
 
 
-def _series(values: list[Any], column: Column) -> pd.Series:
+def _series(values: Values, column: Column) -> pd.Series:
+    if column.kind in TEMPORAL:
+        return moments.series_of(np.asarray(values), column)
     dtype = column.dtype
     if dtype == "category":
         levels = list(column.categories) or None
@@ -162,7 +168,4 @@ def _series(values: list[Any], column: Column) -> pd.Series:
         dtype = "object"
     if any(v is None for v in values):
         dtype = _NULLABLE.get(dtype, dtype)
-    try:
-        return pd.Series(values, dtype=dtype)
-    except (TypeError, ValueError, OverflowError):  # a dtype that cannot hold them
-        return pd.Series(values, dtype="object")
+    return moments.as_dtype(values, dtype)
