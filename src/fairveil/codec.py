@@ -47,21 +47,27 @@ class Inside:
         """A value for each bin: a cell by its mass, then uniform in the cell."""
         out = self.bins.draw(bins, rng)
         for b in np.unique(bins):
-            cells = np.flatnonzero(self.label == b)
-            mass = self.mass[cells]
-            if len(cells) == 1 or mass.sum() <= 0:
+            cells, shares = self.shares(int(b))
+            if len(cells) == 1 or self.mass[cells].sum() <= 0:
                 continue
             rows = np.flatnonzero(bins == b)
-            picks = rng.choice(cells, len(rows), p=self._shares(cells, mass))
-            out[rows] = self.grid.draw(picks, rng)
+            out[rows] = self.grid.draw(rng.choice(cells, len(rows), p=shares), rng)
         return out
 
-    def _shares(self, cells: np.ndarray, mass: Floats) -> Floats:
-        """Mass of the cells; those without any share a little by their width."""
+    def shares(self, b: int) -> tuple[np.ndarray, Floats]:
+        """Cells of a bin and their shares of it; by width where nothing is known.
+
+        Cells without mass share a little by their width.
+        """
+        cells = np.flatnonzero(self.label == b)
+        mass = self.mass[cells]
         width = self.grid.highs[cells] - self.grid.lows[cells] + self.grid.step
+        if mass.sum() <= 0:
+            even = width if width.sum() > 0 else np.ones(len(cells))
+            return cells, even / even.sum()
         floor = _FLAT_SHARE * mass.sum() * width / max(width.sum(), 1e-300)
         shares = np.where(mass > 0, mass, floor)
-        return shares / shares.sum()
+        return cells, shares / shares.sum()
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
-
 from fairveil import _check, _release, artifact, config
 from fairveil._promise import fairness_promise
+from fairveil._rows import Rows
 from fairveil._shield import guarded
 from fairveil._sizing import advice
 from fairveil._spending import opened
@@ -33,8 +32,7 @@ from fairveil.errors import NotFittedError, problem
 from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.statement import FAIRNESS
 from fairveil.schema import Schema
-from fairveil.seeds import Seeds
-from fairveil.tables.frames import check_columns, open_frame, read_by, to_frame
+from fairveil.tables.frames import check_columns, open_frame, read_by
 
 if TYPE_CHECKING:
     from fairveil.frontier import Frontier
@@ -46,7 +44,7 @@ def _quiet(_stage: str, _done: int, _total: int) -> None:
     return
 
 
-class FairVeil:
+class FairVeil(Rows):
     """A fair, differentially private synthesizer of tables.
 
     Args:
@@ -301,19 +299,6 @@ class FairVeil:
         from fairveil.frontier import frontier  # noqa: PLC0415  (it refines models)
 
         return frontier(self, **wishes)
-
-    def sample(self, n: int, random_state: int | None = None) -> pd.DataFrame:
-        """N synthetic rows: same columns, order and dtypes as the table.
-
-        Any number of rows costs no privacy; ``random_state`` makes them repeatable.
-
-        Raises:
-            NotFittedError: before ``fit``.
-            ConfigError: n is not an integer of at least 0.
-        """
-        sampler = self._fitted().sampler
-        _check.whole(0, n=n)
-        return to_frame(sampler.values(int(n), Seeds.of(random_state)), self.schema_)
 
     @property
     def advice_(self) -> str | None:

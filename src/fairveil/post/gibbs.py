@@ -61,21 +61,33 @@ class Sweeper:
         for columns, theta in zip(cliques, thetas, strict=True):
             self._take(columns, theta)
 
-    def sweep(self, codes: Codes, base: Base, rng: np.random.Generator) -> None:
+    def sweep(
+        self,
+        codes: Codes,
+        base: Base,
+        rng: np.random.Generator,
+        columns: Clique | None = None,
+    ) -> None:
         """Redraw every column of every row once, in place, in random column order.
 
         Args:
             codes: rows (n, columns); best in Fortran order.
             base: log-probabilities of each column, (n, size) or (1, size).
             rng: randomness.
+            columns: redraw these columns only; None: all.
         """
-        for column in rng.permutation(len(self._sizes)):
-            logits = base[column] + self._own[column]
-            if len(logits) != len(codes):
-                logits = np.repeat(logits, len(codes), axis=0)
-            for factor in self._factors[column]:
-                logits += factor.lines(codes, self._sizes)
-            codes[:, column] = drawn(logits, rng)
+        some = len(self._sizes) if columns is None else np.array(columns, dtype=np.intp)
+        for column in rng.permutation(some):
+            codes[:, column] = drawn(self.logits(column, codes, base), rng)
+
+    def logits(self, column: int, codes: Codes, base: Base) -> npt.NDArray[np.float32]:
+        """Logits of a column given all others, (n, size), a new array."""
+        logits = base[column] + self._own[column]
+        if len(logits) != len(codes):
+            logits = np.repeat(logits, len(codes), axis=0)
+        for factor in self._factors[column]:
+            logits += factor.lines(codes, self._sizes)
+        return logits
 
     def _take(self, columns: Clique, theta: Floats) -> None:
         if len(columns) == 1:

@@ -84,11 +84,14 @@ class Outcome:
         out, target = codes.copy(), self.roles.target
         for start in range(0, len(codes), _CHUNK):
             rows = codes[start : start + _CHUNK]
-            before = judged(self.expects, expecting(self.sizes, self.roles), rows)[0]
-            after = self._after(rows, before)
-            drawn = tilt.moved(rows[:, target], before, after, rng)
+            drawn = tilt.moved(rows[:, target], *self.probabilities(rows), rng)
             out[start : start + _CHUNK, target] = drawn
         return out
+
+    def probabilities(self, rows: Codes) -> tuple[Floats, Floats]:
+        """Of the target's classes in each row, as it was and anew, (n, classes)."""
+        before = judged(self.expects, expecting(self.sizes, self.roles), rows)[0]
+        return before, self._after(rows, before)
 
     def _after(self, codes: Codes, before: Floats) -> Floats:
         weights = group_weights(

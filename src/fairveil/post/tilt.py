@@ -104,6 +104,17 @@ def moved(
     return np.where(stay < odds, classes, drawn)
 
 
+def moves(classes: np.ndarray, before: Floats, after: Floats) -> Floats:
+    """Probability of each class after ``moved``, (n, classes)."""
+    rows = np.arange(len(classes))
+    odds = after[rows, classes] / np.maximum(before[rows, classes], _FLOOR)
+    stay = np.minimum(odds, 1.0)
+    excess = np.maximum(after - before, 0.0) + 1e-15 * after
+    out = (1.0 - stay)[:, None] * excess / excess.sum(axis=1, keepdims=True)
+    out[rows, classes] += stay
+    return out
+
+
 def _normal(logits: Floats) -> tuple[Floats, Floats]:
     """Softmax of each row, and the logarithm of its norm."""
     top = logits.max(axis=1, keepdims=True)
