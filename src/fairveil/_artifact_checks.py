@@ -121,7 +121,7 @@ def _intervals(column: Column, bins: Bins) -> None:
     step = 0.0 if column.places is None else 10.0**-column.places
     known = isinstance(bins.step, float) and bins.step in (0.0, step)
     require(known, "steps are not those of the schema")
-    lowest, highest = column.ends()
+    lowest, highest = column.reach()
     slack = step / 2  # rounding to the column's decimals may differ in the last bit
     within = lowest - slack <= ends[0] and ends[-1] <= highest + slack
     require(within, "bins lie outside the schema's bounds")

@@ -27,6 +27,7 @@ Kind = Literal[
 Scalar = bool | int | float | str
 
 _INT_LIMIT = 2**53
+_MOST_SPECIAL = 100  # each is a code
 _LATER = ("resolution", "zone", "layout")  # facts that older files do not have
 
 
@@ -61,8 +62,9 @@ class Column(BaseModel):
             and durations as ISO 8601 text: ``2020-01-31``, ``2020-01-31T08:30:00``,
             ``08:30``, ``P1DT2H``; Python's own dates and durations are taken, too.
         decimals: places after the point (0: integers); None: continuous.
-        special: values that are kept apart from the scale (0, 99, -1); they lie
-            within the bounds.
+        special: values that are kept apart from the scale, such as codes (-1, 99) or
+            zero, at most 100; within the bounds or outside of them. Each has a code of
+            its own, so it comes back exactly and no neighbour turns into it.
         resolution: of dates, times and durations: ``day`` to ``nanosecond``. Without it
             dates count days, the others seconds.
         zone: time zone of a ``datetime`` column, such as ``Europe/Berlin``; moments
@@ -166,13 +168,12 @@ class Column(BaseModel):
                 f"column {self.name!r}: no value with these decimals lies between "
                 "the bounds"
             )
-        self._check_special(lowest, highest)
+        self._check_special()
 
-    def _check_special(self, lowest: float, highest: float) -> None:
-        if not all(lowest <= s <= highest for s in self.singles):
+    def _check_special(self) -> None:
+        if len(self.special) > _MOST_SPECIAL:
             raise ValueError(
-                f"column {self.name!r}: a special value is outside the bounds; "
-                "widen them"
+                f"column {self.name!r}: at most {_MOST_SPECIAL} values can be special"
             )
         if not all(map(self._is_on_scale, self.special)):
             raise ValueError(
@@ -216,6 +217,11 @@ class Column(BaseModel):
             _inwards(self._number(self.lower, 1), self.places, 1),
             _inwards(self._number(self.upper, -1), self.places, -1),
         )
+
+    def reach(self) -> tuple[float, float]:
+        """Lowest and highest number, with the special values."""
+        numbers = (*self.ends(), *self.singles)
+        return min(numbers), max(numbers)
 
     def with_ends(self, lowest: float, highest: float) -> Column:
         """The same column between two numbers of its scale."""

@@ -17,6 +17,7 @@ from fairveil.schema import Column
 
 GRID_CELLS = 128  # integer columns up to this range get a cell per value
 _SEEN = 4.0  # standard deviations of noise that a bin's mass has to pass
+_CODES = (-9999.0, -999.0, -99.0, -9.0, -1.0, 99.0, 999.0, 9999.0, 99999.0)
 _DIGITS = 6
 _EXACT = 2.0**53  # integers up to here are floats
 
@@ -36,6 +37,11 @@ class Bins:
 
     def __len__(self) -> int:
         return len(self.lows)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest value."""
+        return float(self.lows[0]), float(self.highs[-1])
 
     def assign(self, values: Floats) -> np.ndarray:
         """Bin of each value, shape ``(n,)``; values outside go to the end bins."""
@@ -74,15 +80,34 @@ def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
     One cell a value where the range has fewer than twice ``cells`` values, and at most
     ``GRID_CELLS``, for single values are often heavy; otherwise the union of evenly
     spaced and of logarithmic edges (both signs; half of ``cells`` each), with zero and
-    each declared special value in a cell of its own.
+    each declared special value in a cell of its own. Special values outside the bounds
+    have cells there, and nothing lies between.
     """
     lower, upper = column.ends()
-    step = _step(column.places, max(abs(lower), abs(upper)))
+    step = _step(column.places, max(map(abs, column.reach())))
+    inner = _inner_grid(column, cells, step)
+    special = _round(np.array(column.singles), column.places)
+    below = np.unique(special[special < lower])
+    above = np.unique(special[special > upper])
+    lows, highs = (np.r_[below, ends, above] for ends in (inner.lows, inner.highs))
+    return Bins(lows, highs, step)
+
+
+def standing_alone(grid: Bins, column: Column) -> np.ndarray:
+    """Which cells hold a declared special value, ``(cells,)``."""
+    special = _round(np.array(column.singles), column.places)
+    return np.isin(grid.lows, special) & (grid.lows == grid.highs)
+
+
+def _inner_grid(column: Column, cells: int, step: float) -> Bins:
+    """The grid between the bounds."""
+    lower, upper = column.ends()
     if step and (upper - lower) / step < min(2 * cells, GRID_CELLS):
         count = round((upper - lower) / step) + 1
         values = _round(lower + step * np.arange(count), column.places)
         return Bins(values, values.copy(), step)
-    singles = _round(np.array([0.0, *column.singles]), column.places)
+    singles = np.array([0.0, *column.singles, *_usual_codes(column)])
+    singles = _round(singles, column.places)
     singles = np.unique(singles[(singles >= lower) & (singles <= upper)])
     edges: Floats = np.r_[
         np.linspace(lower, upper, cells // 2 + 1),
@@ -95,7 +120,12 @@ def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
 
 
 def merge(
-    grid: Bins, noisy: Floats, *, most: int, noise_stddev: float
+    grid: Bins,
+    noisy: Floats,
+    *,
+    most: int,
+    noise_stddev: float,
+    alone: np.ndarray | None = None,
 ) -> tuple[Bins, np.ndarray]:
     """Merge neighbouring cells until each bin's mass stands out of the noise.
 
@@ -105,23 +135,26 @@ def merge(
     Args:
         grid: the public cells.
         noisy: counts of the cells that already carry noise, shape ``(len(grid),)``.
-        most: number of bins at most.
+        most: number of bins at most, beside those alone and what they cut apart.
         noise_stddev: standard deviation of the noise in one cell.
+        alone: cells that are never joined to another, ``(len(grid),)``.
 
     Returns:
         The bins, and the bin of each cell, shape ``(len(grid),)``.
     """
-    target = _target(noisy, most, noise_stddev)
+    apart = np.zeros(len(grid), dtype=bool) if alone is None else alone
+    target = _target(noisy[~apart], most, noise_stddev)
+    cut = apart | np.r_[False, apart[:-1]]
     labels = np.zeros(len(grid), dtype=np.int32)
     label, mass, joined = 0, 0.0, 0
     for cell, count in enumerate(noisy):
         # the noise of a sum of cells grows with their number: so must what it shows
         enough = max(target, _SEEN * noise_stddev * joined**0.5)
-        if joined and (count >= target or mass >= enough):
+        if joined and (cut[cell] or count >= target or mass >= enough):
             label, mass, joined = label + 1, 0.0, 0
         labels[cell] = label
         mass, joined = mass + count, joined + 1
-    labels = _fold(labels, noisy, most)
+    labels = _fold(labels, noisy, most, apart)
     starts = np.flatnonzero(np.r_[True, np.diff(labels) > 0])
     ends = np.r_[starts[1:] - 1, len(grid) - 1]
     return Bins(grid.lows[starts], grid.highs[ends], grid.step), labels
@@ -142,14 +175,29 @@ def _target(noisy: Floats, most: int, noise_stddev: float) -> float:
     return target
 
 
-def _fold(labels: np.ndarray, noisy: Floats, most: int) -> np.ndarray:
+def _fold(
+    labels: np.ndarray, noisy: Floats, most: int, apart: np.ndarray
+) -> np.ndarray:
     """Join the two lightest neighbouring bins until at most ``most`` are left."""
     mass = np.bincount(labels, weights=noisy)
     while len(mass) > most:
-        pair = int(np.argmin(mass[:-1] + mass[1:]))
+        alone = np.bincount(labels, weights=apart) > 0
+        pairs = np.where(alone[:-1] | alone[1:], np.inf, mass[:-1] + mass[1:])
+        if len(mass) - alone.sum() <= most or np.isinf(pairs).all():
+            break
+        pair = int(np.argmin(pairs))
         labels = np.where(labels > pair, labels - 1, labels).astype(np.int32)
         mass = np.bincount(labels, weights=noisy)
     return labels
+
+
+def _usual_codes(column: Column) -> tuple[float, ...]:
+    """Numbers that often are codes: each gets a cell where nobody declared the range.
+
+    Heavy ones stand out by their noisy counts (``merge``), light ones are joined.
+    """
+    found = "dp" in (column.provenance.get("lower"), column.provenance.get("upper"))
+    return _CODES if found and column.kind == "numeric" else ()
 
 
 def _step(decimals: int | None, largest: float) -> float:

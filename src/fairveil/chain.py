@@ -27,7 +27,7 @@ from fairveil._trim import (
     without,
 )
 from fairveil._types import Codes
-from fairveil.bins import Bins, merge
+from fairveil.bins import Bins, merge, standing_alone
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.config import Fit
 from fairveil.marginals import Marginal
@@ -193,7 +193,11 @@ def _binned(
         column, grid = trimmed(column, grid, first, last)
     counts = noisy[first : last + 1]
     bins, label = merge(
-        grid, counts, most=settings.measuring.most_bins, noise_stddev=noise
+        grid,
+        counts,
+        most=settings.measuring.most_bins,
+        noise_stddev=noise,
+        alone=standing_alone(grid, column),
     )
     mass = inside_mass(counts, label, grid, noise)
     sums = np.bincount(label, weights=counts)

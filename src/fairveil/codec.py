@@ -173,13 +173,22 @@ class ColumnCodec:
         if self.bins is None:
             raise TypeError(self.column.name)
         missing = np.isnan(values)
-        lowest, highest = self.bins.lows[0], self.bins.highs[-1]
-        inside = np.clip(np.where(missing, lowest, values), lowest, highest)
-        if self.column.places is not None:
-            inside = np.asarray(inside, dtype=np.float64).round(self.column.places)
-        codes = self.bins.assign(inside)
-        fallback = self.regular if self.column.nullable else 0
-        return np.where(missing, fallback, codes).astype(np.int32)
+        ends = self.column.ends() if self.column.singles else self.bins.ends
+        codes = self.bins.assign(
+            self._clamped(np.where(missing, ends[0], values), ends)
+        )
+        return np.where(missing & self.column.nullable, self.regular, codes)
+
+    def _clamped(self, values: Floats, ends: tuple[float, float]) -> Floats:
+        """Values on the scale between its ends; special ones as they are."""
+        places, singles = self.column.places, self.column.singles
+        inside = np.clip(values, *ends)
+        if places is not None:
+            inside = np.asarray(inside, dtype=np.float64).round(places)
+        if not singles:
+            return inside
+        exact = values if places is None else np.round(values, places)
+        return np.where(np.isin(exact, singles), exact, inside)
 
     def _rounded(self, drawn: Floats) -> list[Any]:
         decimals = self.column.decimals

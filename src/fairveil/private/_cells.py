@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from numbers import Real
@@ -113,6 +113,14 @@ class Cells:
         values, counts = np.unique(numbers, return_counts=True)
         texts = map(number_text, values.tolist())
         return dict(sorted(zip(texts, counts.tolist(), strict=True)))
+
+    def without(self, numbers: Iterable[float]) -> Cells:
+        """The same cells, of which these numbers are counted nowhere.
+
+        A range is found without the codes that somebody declared to stand apart.
+        """
+        gone = np.isin(self.numbers, np.array([*numbers], dtype=np.float64))
+        return replace(self, tags=np.where(gone, STRANGE, self.tags).astype(np.uint8))
 
     def within(self, low: float, high: float, parts: int) -> np.ndarray:
         """True counts of numbers in equal parts of [low, high), shape ``(parts,)``.

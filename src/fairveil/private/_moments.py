@@ -40,7 +40,14 @@ def read_moments(series: nw.Series[Any], keep: np.ndarray, gap: Gap) -> Cells:
     usable = np.abs(seconds) < _LIMIT  # not so for not-a-number
     tags = np.where(usable, cells.NUMBER, cells.MISSING).astype(np.uint8)
     numbers = np.where(usable, seconds, math.nan) + 0.0
-    return Cells(tags, numbers, fineness=_fineness(np.where(usable, fine, 0.0)))
+    found = Cells(tags, numbers, fineness=_fineness(np.where(usable, fine, 0.0)))
+    special = facts.get("special", ())
+    return found.without(_seconds(text, kind) for text in special) if special else found
+
+
+def _seconds(text: str, kind: str) -> float:
+    """A declared special value as cells are read."""
+    return exact(text, kind) // 1000 / 1e6
 
 
 def _fineness(microseconds: np.ndarray) -> np.ndarray:
@@ -53,14 +60,10 @@ def _fineness(microseconds: np.ndarray) -> np.ndarray:
 
 
 def in_text(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds found in seconds as text, wide enough for declared special values.
-
-    Bounds that somebody declared are text and stay as they are.
-    """
+    """Bounds found in seconds as text; those that somebody declared stay."""
     kind, zone = facts["kind"], facts.get("zone")
-    nanoseconds = [exact(text, kind) for text in facts.get("special", ())]
     found = [facts[end] for end in _ENDS]
-    nanoseconds += [round(end * 1e9) for end in found if not isinstance(end, str)]
+    nanoseconds = [round(end * 1e9) for end in found if not isinstance(end, str)]
     if not nanoseconds:
         return {}
     ends = told(

@@ -289,8 +289,6 @@ def _column(gap: Gap, found: Mapping[str, Any]) -> Column:
 
 
 def _consistent(facts: Mapping[str, Any]) -> dict[str, float]:
-    """Bounds that hold each other and the declared special values."""
-    special = facts.get("special", ())
-    lower = min(facts["lower"], *special) if special else facts["lower"]
-    upper = max(facts["upper"], *special) if special else facts["upper"]
+    """Bounds of which the lower is not above the upper."""
+    lower, upper = facts["lower"], facts["upper"]
     return {"lower": min(lower, upper), "upper": max(lower, upper)}

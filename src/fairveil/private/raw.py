@@ -54,7 +54,9 @@ class RawRows:
         series = self._table[name]
         if gap is not None and gap.kind in TEMPORAL:
             return read_moments(series, self._keep, gap)
-        return read(series, self._keep)
+        found = read(series, self._keep)
+        special = () if gap is None else gap.facts.get("special", ())
+        return found.without(special) if special else found
 
     def count(self) -> int:
         """The true number of rows, as secret as they are."""
