@@ -1,12 +1,14 @@
 """Histograms against pandas; flat cells against NumPy's own flattening."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fairveil.marginals import Marginal, cell_index, cells, histogram
+from fairveil import marginals
+from fairveil.marginals import Marginal, cell_index, cells, histogram, histograms
 
 SIZES = (2, 5, 3)
 CODES = np.random.default_rng(0).integers(0, SIZES, (200, 3)).astype(np.int32)
@@ -44,6 +46,29 @@ def test_no_rows_and_no_columns():
     assert histogram(empty, SIZES, (0, 1)).tolist() == [0.0] * 10
     assert cells(SIZES, ()) == 1
     assert histogram(CODES, SIZES, ()).tolist() == [200.0]
+
+
+@pytest.mark.parametrize("block", [1, 7, 200, 201])
+def test_counts_in_one_pass_are_those_of_each_marginal(monkeypatch, block):
+    monkeypatch.setattr(marginals, "_BLOCK", block)
+    for codes in (CODES, np.asfortranarray(CODES.astype(np.uint8)), CODES[:0]):
+        found = histograms(codes, SIZES, [*CLIQUES, ()])
+        wanted = [histogram(codes, SIZES, q) for q in [*CLIQUES, ()]]
+        assert [f.tolist() for f in found] == [w.tolist() for w in wanted]
+    assert histograms(CODES, SIZES, []) == []
+
+
+def test_one_pass_over_many_rows_needs_no_memory_for_them():
+    codes = np.zeros((300_000, 3), dtype=np.uint8, order="F")
+    codes[::3, 1] = 4
+    tracemalloc.start()
+    try:
+        (counts,) = histograms(codes, SIZES, [(0, 1)])
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert counts.tolist() == [200_000, 0, 0, 0, 100_000, 0, 0, 0, 0, 0]
+    assert most < 2e6
 
 
 def test_large_products_do_not_overflow():

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fairveil._types import Floats, Released
-from fairveil.marginals import Clique, Marginal, histogram
+from fairveil.marginals import Clique, Marginal, histograms
 from fairveil.privacy.gdp import discrete_stddev
 from fairveil.private.view import Border
 
@@ -34,7 +34,7 @@ class Counter:
 
     def __init__(self, border: Border) -> None:
         self._border = border
-        self._cache: dict[Clique, Floats] = {}
+        self._cache: dict[Clique, np.ndarray] = {}
 
     def __repr__(self) -> str:
         return "Counter(<hidden>)"
@@ -78,6 +78,7 @@ class Counter:
         e = self._border.exponential(stage, "selection", bound=1.0, rho=rho)
         most = self._border.rows.rows_per_unit
         expected = math.sqrt(2 / math.pi)
+        self._count(candidates)
         scores = np.array(
             [
                 np.abs(self._histogram(q) - n_hat * predicted[q]).sum()
@@ -91,7 +92,18 @@ class Counter:
         return Released(candidates[picked], (f"{stage}/selection",))
 
     def _histogram(self, columns: Clique) -> Floats:
-        if columns not in self._cache:
+        self._count([columns])
+        return self._cache[columns].astype(np.float64)
+
+    def _count(self, cliques: Sequence[Clique]) -> None:
+        """Count what was not counted yet, in one pass over the rows."""
+        new = [q for q in cliques if q not in self._cache]
+        if new:
             rows = self._border.rows
-            self._cache[columns] = histogram(rows.unwrap(), rows.sizes, columns)
-        return self._cache[columns]
+            found = histograms(rows.unwrap(), rows.sizes, new)
+            self._cache |= zip(new, map(_short, found), strict=True)
+
+
+def _short(counts: np.ndarray) -> np.ndarray:
+    """The same counts in few bytes: a wide table has thousands of histograms."""
+    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
