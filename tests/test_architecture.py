@@ -23,6 +23,7 @@ LEVELS = {
     "_files": 0,
     "_shield": 0,
     "_plot_style": 0,
+    "_parameters": 1,
     "schema": 1,
     "_column": 1,
     "_temporal": 1,

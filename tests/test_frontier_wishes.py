@@ -97,7 +97,7 @@ def test_no_table_is_opened_or_read_on_the_way(tiny_model, tmp_path, monkeypatch
 
     monkeypatch.setattr(frames, "open_frame", refuse)
     monkeypatch.setattr(files, "read_table", refuse)
-    monkeypatch.setattr("fairveil.synthesizer.open_frame", refuse)
+    monkeypatch.setattr("fairveil.synthesizer.open_table", refuse)
     monkeypatch.setattr("fairveil.synthesizer.measure_table", refuse)
     found = frontier(loaded, **QUICK, strengths=[1.0], modes=["redraw"])
     assert len(found.candidates) == 1

@@ -416,7 +416,7 @@ def failing(kind):
 
 
 STAGES = {
-    "the table": (synthesizer, "open_frame"),
+    "the table": (synthesizer, "open_table"),
     "encoding": (chain.Codec, "encode"),
     "a histogram": (Counter, "_histogram"),
     "bins": (chain, "merge"),

@@ -32,6 +32,12 @@ _OBJECTS: dict[Temporal, type] = {
     "time": dt.time,
     "duration": dt.timedelta,
 }
+_POLARS = {
+    "String": "string",
+    "Boolean": "boolean",
+    "Date": "date32[day][pyarrow]",
+    "Time": "time64[ns][pyarrow]",
+}
 _PLAIN = (bool, int, float, str)
 _MOST_DECIMALS = 6
 
@@ -46,7 +52,6 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
     Raises:
         SchemaError: the column holds no value, no finite number or one beyond floats.
     """
-    native = nw.to_native(series)
     kind = _temporal_kind(series)
     if kind is not None:
         return _moments(series, kind, mark)
@@ -55,7 +60,7 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
     facts["nullable"] = facts.get("nullable", False) or _has_missing(series)
     return {
         "name": series.name,
-        "dtype": str(getattr(native, "dtype", series.dtype)),
+        "dtype": dtype_name(series),
         **facts,
         "provenance": {fact: mark for fact in facts if fact != "kind"},
     }
@@ -83,12 +88,29 @@ def _moments(series: nw.Series[Any], kind: Temporal, mark: str) -> Facts:
         what = "a column holds no value at all"
         raise SchemaError(problem(what, got=series.name, try_="dropping it"))
     resolution, least, largest = found
-    facts = {"kind": kind, "dtype": str(getattr(nw.to_native(series), "dtype", ""))}
+    facts = {"kind": kind, "dtype": dtype_name(series)}
     facts |= {} if zone is None else {"zone": zone}
     facts |= told(least, largest, kind, resolution, zone=zone)
     facts |= {"nullable": bool(series.is_null().any())}
     marks = {fact: mark for fact in facts if fact not in ("kind", "dtype")}
     return {"name": series.name, **facts, "provenance": marks}
+
+
+def dtype_name(series: nw.Series[Any]) -> str:
+    """A column's dtype as pandas names it; Polars' as pandas' nullable ones."""
+    native, dtype = nw.to_native(series), series.dtype
+    if series.implementation.is_pandas_like():
+        return str(native.dtype)
+    if series.implementation.is_pyarrow():
+        return f"{native.type}[pyarrow]"
+    if isinstance(dtype, (nw.Categorical, nw.Enum)):
+        return "category"
+    if isinstance(dtype, nw.Datetime):
+        zone = "" if dtype.time_zone is None else f", {dtype.time_zone}"
+        return f"datetime64[{dtype.time_unit}{zone}]"
+    if isinstance(dtype, nw.Duration):
+        return f"timedelta64[{dtype.time_unit}]"
+    return _POLARS.get(str(dtype), str(dtype))
 
 
 def _distinct(series: nw.Series[Any]) -> list[Any]:

@@ -90,4 +90,6 @@ def another(
         progress=progress,
         earlier=contents.sampler if kept else None,
     )
-    return Contents(bundle, sampler, wish, settings, contents.statement)
+    return dataclasses.replace(
+        contents, bundle=bundle, sampler=sampler, wish=wish, settings=settings
+    )

@@ -13,11 +13,9 @@ from fairveil import _check, artifact
 from fairveil._where import condition
 from fairveil.post.conditional import Conditional
 from fairveil.seeds import Seeds
-from fairveil.tables.frames import to_frame
+from fairveil.tables import kinds
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fairveil.schema import Schema
 
 
@@ -32,8 +30,9 @@ class Rows:
         random_state: int | None = None,
         *,
         where: Mapping[str, Any] | None = None,
-    ) -> pd.DataFrame:
-        """N synthetic rows: same columns, order and dtypes as the table.
+        backend: str | None = None,
+    ) -> Any:
+        """N synthetic rows: same columns, order, dtypes and kind of frame as the table.
 
         Any number of rows costs no privacy; ``random_state`` makes them repeatable.
 
@@ -44,21 +43,25 @@ class Rows:
                 a tuple ``(low, high)`` with both ends included (None: open), or a list
                 of values and ranges. The rows follow the law of a plain sample that is
                 filtered; docs/sampling.md has how close they come.
+            backend: another kind of frame: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
 
         Raises:
             NotFittedError: before ``fit``.
             ConfigError: n is not an integer of at least 0; or no row, or hardly any
-                row of this release, meets the condition.
+                row of this release, meets the condition; or no such backend.
+            UnsupportedError: the backend's library is not installed.
         """
-        sampler = self._fitted().sampler
+        contents = self._fitted()
+        sampler, kind = contents.sampler, backend or contents.frame
         _check.whole(0, n=n)
+        kinds.check_kind(kind)
         seeds = Seeds.of(random_state)
         if where is None or where == {}:
-            return to_frame(sampler.values(int(n), seeds), self.schema_)
+            return kinds.framed(sampler.values(int(n), seeds), self.schema_, kind)
         asked = condition(sampler.codec, where)
         codes = Conditional(sampler, asked.evidence, seeds).codes(int(n))
         values = asked.codec.decode(codes, seeds.generator("decode"))
-        return to_frame(values, self.schema_)
+        return kinds.framed(values, self.schema_, kind)
 
     def _fitted(self) -> artifact.Contents:
         raise NotImplementedError

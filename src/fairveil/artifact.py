@@ -44,6 +44,7 @@ from fairveil.post.teacher import Teacher
 from fairveil.post.wish import Wish
 from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
+from fairveil.tables.kinds import KINDS
 
 FORMAT, PART = "fairveil-model", "fairveil-part"
 VERSION = 5
@@ -66,6 +67,7 @@ class Contents:
         wish: what it was asked to be.
         settings: constants of the fit.
         statement: the privacy statement.
+        frame: kind of frame that was fitted and that ``sample`` returns (public).
     """
 
     bundle: Bundle
@@ -73,6 +75,7 @@ class Contents:
     wish: Wish
     settings: config.Fit
     statement: Statement
+    frame: str = KINDS[0]
 
 
 def save(path: str | Path, contents: Contents) -> None:
@@ -185,6 +188,8 @@ def _describe(contents: Contents, tensors: Tensors) -> dict[str, Any]:
         "generator": _describe_generator(sampler.model, tensors),
         "redraw": parts.describe_redraw(sampler.redraw, tensors),
         "outcome": parts.describe_outcome(sampler.outcome, tensors),
+        # left out of fits of pandas frames, whose files are as they were before
+        **({} if contents.frame == KINDS[0] else {"frame": contents.frame}),
     }
 
 
@@ -257,7 +262,9 @@ def _restore(facts: Mapping[str, Any], tensors: Tensors) -> Contents:
         loosening_of(bundle, wish),
     )
     checks.granted(wish, sampler)
-    return Contents(bundle, sampler, wish, settings, statement)
+    frame = facts.get("frame", KINDS[0])
+    checks.require(frame in KINDS, "no such kind of frame")
+    return Contents(bundle, sampler, wish, settings, statement, frame)
 
 
 def wish_of(raw: Mapping[str, Any], schema: Schema) -> Wish:

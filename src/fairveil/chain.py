@@ -47,12 +47,13 @@ from fairveil.private.raw import Gate
 from fairveil.private.step import fresh_keys, seed_of
 from fairveil.private.view import Border
 from fairveil.schema import Schema
+from fairveil.tables.source import Source
 
 Progress = Callable[[str, int, int], None]
 
 
 def measure_table(  # noqa: PLR0913  (all that a fit is made of)
-    table: nw.DataFrame[Any],
+    table: nw.DataFrame[Any] | Source,
     facts: Schema | Plan,
     *,
     settings: Fit,

@@ -7,13 +7,13 @@ model holds.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from fairveil import _check, _release, artifact, config
+from fairveil import _release, artifact, config
+from fairveil._parameters import Parameters
 from fairveil._promise import fairness_promise
 from fairveil._rows import Rows
 from fairveil._shield import guarded
@@ -32,7 +32,9 @@ from fairveil.errors import NotFittedError, problem
 from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.statement import FAIRNESS
 from fairveil.schema import Schema
-from fairveil.tables.frames import check_columns, open_frame, read_by
+from fairveil.tables import entry
+from fairveil.tables.entry import open_table
+from fairveil.tables.frames import check_columns, read_by
 
 if TYPE_CHECKING:
     from fairveil.frontier import Frontier
@@ -44,7 +46,7 @@ def _quiet(_stage: str, _done: int, _total: int) -> None:
     return
 
 
-class FairVeil(Rows):
+class FairVeil(Rows, Parameters):
     """A fair, differentially private synthesizer of tables.
 
     Args:
@@ -138,29 +140,14 @@ class FairVeil(Rows):
         self.random_state = random_state
         self.insecure_noise_seed = insecure_noise_seed
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002  (scikit-learn)
-        """Constructor arguments, as scikit-learn's ``clone`` reads them."""
-        return {name: getattr(self, name) for name in _PARAMETERS}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change constructor arguments.
-
-        Raises:
-            ConfigError: no such argument.
-        """
-        for name, value in params.items():
-            _check.one_of(_PARAMETERS, parameter=name)
-            setattr(self, name, value)
-        return self
-
     @guarded
     def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803  (scikit-learn)
         """Spend the budget on a table and train everything on what was released.
 
         Args:
-            X: a pandas frame with the schema's columns (and the unit column), or a
-                function that reads one; it is called when the budget is reserved.
-                Column names are public.
+            X: a table of any form that ``tables.entry`` knows, or a function that reads
+                one, called when the budget is reserved. It has the schema's columns
+                (and the unit column); their names and the form are public.
             y: ignored; no label is needed.
             progress: called with (stage, steps done, steps).
 
@@ -191,9 +178,10 @@ class FairVeil(Rows):
             path=self.ledger,
             seeded=seeded is not None,
         ) as budget:
-            table = open_frame(read_by(X) if callable(X) else X)
-            facts = public_facts(self, table)
-            check_columns(table, facts, unit=self.unit)
+            table = open_table(read_by(X) if callable(X) else X)
+            seen = entry.shown(table, private=math.isfinite(self.epsilon))
+            facts = public_facts(self, seen)
+            check_columns(seen, facts, unit=self.unit)
             bundle = measure_table(
                 table,
                 facts,
@@ -223,7 +211,7 @@ class FairVeil(Rows):
             random_state=self.random_state,
             progress=progress,
         )
-        self._hold(contents)
+        self._hold(dataclasses.replace(contents, frame=entry.kind_of(table)))
         if refused is not None:
             raise refused
         return self
@@ -375,6 +363,3 @@ class FairVeil(Rows):
             f"delta={delta}, sensitive={list(self.sensitive)}, "
             f"fairness={self.fairness!r}) <{state}>"
         )
-
-
-_PARAMETERS = tuple(inspect.signature(FairVeil.__init__).parameters)[1:]

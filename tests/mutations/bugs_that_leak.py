@@ -150,7 +150,7 @@ def quoted(honest):
 
 
 def hash_in_the_statement(patch):
-    tables = remembered(patch, synthesizer, "open_frame")
+    tables = remembered(patch, synthesizer, "open_table")
     honest = synthesizer.provenance
 
     def bug(schema):

@@ -61,6 +61,7 @@ class Cells:
         texts: labels by number of the label; None: they follow from the numbers.
         which: number of each cell's label, shape ``(n,)``.
         fineness: takes the place of the decimals where cells are dates or times.
+        weights: how often each cell occurs, shape ``(n,)``; None: once each.
     """
 
     tags: np.ndarray
@@ -68,6 +69,7 @@ class Cells:
     texts: list[str] | None = None
     which: np.ndarray | None = None
     fineness: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @cached_property
     def partition(self) -> np.ndarray:
@@ -90,7 +92,13 @@ class Cells:
         cell = self.partition
         if words_missing:
             cell = np.where(self.tags == WORD, MISSING, cell)
-        return np.bincount(cell[cell >= 0], minlength=PARTITION)
+        return self._summed(cell, cell >= 0, PARTITION)
+
+    def _summed(self, index: np.ndarray, where: np.ndarray, size: int) -> np.ndarray:
+        """How many of the cells picked by a mask have each index; exact integers."""
+        weights = None if self.weights is None else self.weights[where]
+        counts = np.bincount(index[where], weights=weights, minlength=size)
+        return counts.astype(np.int64)  # sums of integers below 2^53
 
     def labels(self, *, everything: bool) -> dict[str, int]:
         """True counts of labels, sorted: of the words, or of ``everything``.
@@ -101,7 +109,7 @@ class Cells:
             return self._numeric_labels() if everything else {}
         wanted = (self.tags == WORD) if not everything else (self.tags != MISSING)
         wanted &= self.tags != STRANGE
-        counts = np.bincount(self.which[wanted], minlength=len(self.texts))
+        counts = self._summed(self.which, wanted, len(self.texts))
         found: Counter[str] = Counter()
         for text, count in zip(self.texts, counts.tolist(), strict=True):
             if count:  # two entries can share a label: 1 and "1.0"
@@ -109,8 +117,10 @@ class Cells:
         return dict(sorted(found.items()))
 
     def _numeric_labels(self) -> dict[str, int]:
-        numbers = self.numbers[self.tags == NUMBER]
-        values, counts = np.unique(numbers, return_counts=True)
+        where = self.tags == NUMBER
+        values, which = np.unique(self.numbers[where], return_inverse=True)
+        weights = None if self.weights is None else self.weights[where]
+        counts = np.bincount(which, weights=weights).astype(np.int64)
         texts = map(number_text, values.tolist())
         return dict(sorted(zip(texts, counts.tolist(), strict=True)))
 
@@ -127,10 +137,12 @@ class Cells:
 
         Below zero the mirror image: (low, high].
         """
-        values = self.numbers[self.tags == NUMBER]
+        where = self.tags == NUMBER
+        values = self.numbers[where]
+        weights = None if self.weights is None else self.weights[where]
         if high <= 0:
-            return _equal_parts(-values, -high, -low, parts)[::-1]
-        return _equal_parts(values, low, high, parts)
+            return _equal_parts(-values, weights, -high, -low, parts)[::-1]
+        return _equal_parts(values, weights, low, high, parts)
 
 
 def read(series: nw.Series[Any], keep: np.ndarray) -> Cells:
@@ -248,10 +260,14 @@ def magnitudes(values: Floats) -> np.ndarray:
     return ZERO + np.sign(values).astype(np.int64) * from_zero
 
 
-def _equal_parts(values: Floats, low: float, high: float, parts: int) -> np.ndarray:
-    inside = values[(values >= low) & (values < high)]
-    part = np.floor((inside - low) * (parts / (high - low))).astype(np.int64)
-    return np.bincount(np.minimum(part, parts - 1), minlength=parts)
+def _equal_parts(
+    values: Floats, weights: np.ndarray | None, low: float, high: float, parts: int
+) -> np.ndarray:
+    within = (values >= low) & (values < high)
+    part = np.floor((values[within] - low) * (parts / (high - low))).astype(np.int64)
+    counted = None if weights is None else weights[within]
+    counts = np.bincount(np.minimum(part, parts - 1), counted, minlength=parts)
+    return counts.astype(np.int64)
 
 
 def _writable(text: str) -> bool:

@@ -13,17 +13,21 @@ import narwhals as nw
 import numpy as np
 
 from fairveil._types import Released
-from fairveil.codec import Codec, is_missing, recode
+from fairveil.codec import Codec, is_missing
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
+from fairveil.private import store
 from fairveil.private.raw import Gate, RawRows
+from fairveil.private.streamed import StreamedRows, unit_cells
 from fairveil.private.view import Border, Sensitive, authorise, bounded
+from fairveil.tables.source import ArrowSource, Source
+from fairveil.tables.spool import spooled
 
 _INCOMPARABLE = object()
 
 
 def admit(
-    table: nw.DataFrame[Any],
+    table: nw.DataFrame[Any] | Source,
     *,
     unit: str | None,
     max_rows_per_unit: int,
@@ -58,7 +62,7 @@ def admit(
 
 
 def open_border(
-    table: nw.DataFrame[Any],
+    table: nw.DataFrame[Any] | Source,
     codec: Codec,
     *,
     unit: str | None,
@@ -96,7 +100,7 @@ def recoded(
 ) -> Border:
     """The same rows on merged bins; ``labels`` maps old to new codes by column."""
     old = border.rows
-    codes = recode(old.unwrap(), labels)
+    codes = store.recoded(old.unwrap(), labels, sizes)
     rows = Sensitive(
         codes,
         sizes=sizes,
@@ -107,12 +111,32 @@ def recoded(
 
 
 def _take_in(
-    table: nw.DataFrame[Any], *, unit: str | None, most: int, noise: NoiseSource
+    table: nw.DataFrame[Any] | Source,
+    *,
+    unit: str | None,
+    most: int,
+    noise: NoiseSource,
 ) -> RawRows:
+    if isinstance(table, Source):
+        return _streamed(table, unit=unit, most=most, noise=noise)
     units = None if unit is None else _unit_codes(table[unit].to_list())
     keep = bounded(units, len(table), most=most, noise=noise)
     kept = None if units is None else _numbered(units[keep])
     return RawRows(table, keep, rows_per_unit=most, units=kept)
+
+
+def _streamed(
+    source: Source, *, unit: str | None, most: int, noise: NoiseSource
+) -> StreamedRows:
+    if unit is None:
+        return StreamedRows(source, None, rows_per_unit=most, units=None)
+    if not isinstance(source, ArrowSource):
+        source = spooled(source)
+    cells, which = unit_cells(source, unit)
+    units = _unit_codes(cells)[which]
+    keep = bounded(units, len(units), most=most, noise=noise)
+    kept = _numbered(units[keep])
+    return StreamedRows(source, keep, rows_per_unit=most, units=kept)
 
 
 def _numbered(units: np.ndarray) -> np.ndarray:

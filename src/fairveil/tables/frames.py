@@ -69,7 +69,7 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
     names = table.columns
     if not names:
         raise TableError(problem("the table has no columns"))
-    _check_names(names)
+    check_names(names)
     return table
 
 
@@ -90,7 +90,7 @@ def read_by(reader: Callable[[], Any]) -> Any:
     raise TableError(problem("the function that reads the table failed", got=kind))
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[str]) -> None:
     """Refuse, before anything is paid, names and numbers that no file could hold."""
     if any(not isinstance(name, str) for name in names):
         raise TableError(

@@ -46,7 +46,7 @@ def as_dtype(values: Values, dtype: str) -> pd.Series:
     """Values as a series of a dtype, or of objects where that cannot hold them."""
     try:
         return pd.Series(values, dtype=dtype)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
         return pd.Series(values, dtype="object")
 
 

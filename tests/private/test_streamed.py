@@ -1,0 +1,173 @@
+"""Rows behind the wrapper, whatever the form: the same counts, the same codes."""
+
+import copy
+import errno
+import os
+import pickle
+import tempfile
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairveil._gaps import Gap
+from fairveil.codec import Codec, recode
+from fairveil.errors import TableError
+from fairveil.privacy.ledger import Ledger
+from fairveil.privacy.noise import NoiseSource
+from fairveil.private import store, streamed
+from fairveil.private.discover import histogram
+from fairveil.private.intake import admit
+from fairveil.tables import entry, source
+
+pa = pytest.importorskip("pyarrow")
+pl = pytest.importorskip("polars")
+
+FORMS = {
+    "pandas": lambda frame: frame,
+    "polars": pl.from_pandas,
+    "lazy": lambda frame: pl.from_pandas(frame).lazy(),
+    "pyarrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+}
+GAPS = (Gap(name="x"), Gap(name="x", kind="numeric"), Gap(name="x", kind="categorical"))
+
+
+def admitted(table, *, unit=None, most=1):
+    gate, _ = admit(
+        entry.open_table(table),
+        unit=unit,
+        max_rows_per_unit=most,
+        ledger=Ledger(epsilon=1.0, delta=1e-5),
+        noise=NoiseSource.insecure(3),
+        rho=0.01,
+    )
+    return gate
+
+
+@pytest.fixture(scope="module")
+def with_units(tiny_table):
+    rng = np.random.default_rng(4)
+    units = [None if u < 0.05 else f"p{int(90 * u)}" for u in rng.random(400)]
+    return tiny_table.assign(who=pd.Series(units, dtype="object"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("unit", [None, "who"])
+def test_counts_before_the_noise_are_the_same_in_every_form(with_units, form, unit):
+    real = admitted(with_units, unit=unit, most=2).rows
+    rows = admitted(FORMS[form](with_units), unit=unit, most=2).rows
+    assert rows.count() == real.count()
+    for name in with_units.columns:
+        for gap in GAPS:
+            mine = histogram(rows.cells(name), gap)
+            theirs = histogram(real.cells(name), gap)
+            np.testing.assert_array_equal(mine[0], theirs[0])
+            assert mine[1] == theirs[1]
+        near, far = (
+            rows.cells(name).within(1, 64, 16),
+            real.cells(name).within(1, 64, 16),
+        )
+        np.testing.assert_array_equal(near, far)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("unit", [None, "who"])
+def test_codes_are_the_same_in_every_form(
+    with_units, tiny_schema, form, unit, monkeypatch
+):
+    monkeypatch.setattr(source, "CHUNK", 32)  # several batches
+    codec = Codec.on_grid(tiny_schema)
+    real = admitted(with_units, unit=unit, most=2).rows.encoded(codec)
+    rows = admitted(FORMS[form](with_units), unit=unit, most=2).rows.encoded(codec)
+    np.testing.assert_array_equal(rows.unwrap(), real.unwrap())
+    assert rows.sizes == real.sizes
+    assert rows.rows_per_unit == real.rows_per_unit
+    if unit is not None:
+        np.testing.assert_array_equal(rows.unwrap_units(), real.unwrap_units())
+
+
+def test_codes_lie_in_a_map_of_the_smallest_type_and_stay_there(
+    tiny_table, tiny_schema
+):
+    codec = Codec.on_grid(tiny_schema)
+    rows = admitted(pl.from_pandas(tiny_table)).rows.encoded(codec)
+    codes = rows.unwrap()
+    assert store.is_mapped(codes)
+    assert codes.dtype == np.uint8
+    assert codes.flags.f_contiguous
+    labels = [np.arange(size) // 2 for size in codec.sizes]
+    merged = tuple((size + 1) // 2 + 1 for size in codec.sizes)
+    again = store.recoded(codes, labels, merged)
+    assert store.is_mapped(again)
+    np.testing.assert_array_equal(again, recode(np.asarray(codes), labels))
+    plain = np.array(codes, dtype=np.int32)
+    assert not store.is_mapped(store.recoded(plain, labels, merged))
+
+
+def test_the_file_of_a_map_has_no_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    codes = store.room(1000, (3, 70_000))
+    assert list(tmp_path.iterdir()) == []
+    assert codes.dtype == np.uint32
+    codes[:] = 7
+    assert codes.sum() == 14_000
+    assert store.room(0, (2, 2)).shape == (0, 2)
+
+
+def test_a_full_disk_is_an_error_without_a_number(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "123456 bytes")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(TableError, match="no room") as caught:
+        store.room(77, (2,))
+    assert not any(d in str(caught.value) for d in "123456789")
+    assert caught.value.__context__ is None
+
+
+def test_a_table_that_changes_is_refused(tiny_table, tiny_schema):
+    codec = Codec.on_grid(tiny_schema)
+    for wrong in (399, 401):
+        opened = entry.open_table(pl.from_pandas(tiny_table))
+        opened.count = lambda n=wrong: n
+        rows = streamed.StreamedRows(opened, None, rows_per_unit=1, units=None)
+        with pytest.raises(TableError, match="changed"):
+            rows.encoded(codec)
+
+
+@pytest.mark.parametrize("form", ["polars", "lazy", "pyarrow"])
+def test_no_rows_at_all(tiny_table, tiny_schema, form):
+    rows = admitted(FORMS[form](tiny_table.iloc[:0])).rows
+    assert rows.count() == 0
+    assert rows.cells("sex").labels(everything=True) == {}
+    assert rows.encoded(Codec.on_grid(tiny_schema)).unwrap().shape == (0, 6)
+    none = tiny_table.iloc[:0].assign(who="")
+    assert admitted(FORMS[form](none), unit="who").rows.count() == 0
+
+
+def test_streamed_rows_are_never_copied_or_shown(tiny_table):
+    rows = admitted(pl.from_pandas(tiny_table)).rows
+    assert repr(rows) == "RawRows(<hidden>)"
+    for steal in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="never"):
+            steal(rows)
+
+
+def test_one_row_changes_one_count_by_one_in_every_form(tiny_table):
+    """The sensitivity that the accounts use, with counts from groups."""
+    less = tiny_table.iloc[1:]
+    for form in ("polars", "lazy", "pyarrow"):
+        one, two = (admitted(FORMS[form](t)).rows for t in (tiny_table, less))
+        for name in tiny_table:
+            for gap in GAPS:
+                a, b = (histogram(rows.cells(name), gap) for rows in (one, two))
+                labels = {*a[1], *b[1]}
+                moved = np.abs(a[0] - b[0]).sum()
+                moved += sum(abs(a[1].get(x, 0) - b[1].get(x, 0)) for x in labels)
+                assert moved <= 1
+
+
+def test_a_narwhals_view_of_pandas_is_still_taken(tiny_table):
+    table = nw.from_native(tiny_table)
+    assert len(entry.shown(table, private=True)) == 0
