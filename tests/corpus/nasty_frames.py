@@ -563,7 +563,8 @@ def _empty_name():
 
 @nasty
 def _half_a_character_for_a_name():
-    return pd.DataFrame({"\ud800": [WORD] * ROWS, "a": [NUMBER] * ROWS})
+    names = pd.Index(["\ud800", "a"], dtype="object")  # not in Arrow memory
+    return pd.DataFrame([[WORD, NUMBER]] * ROWS, columns=names)
 
 
 @nasty
