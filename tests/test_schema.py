@@ -277,7 +277,9 @@ def test_cells_that_are_no_plain_values_are_refused(cells):
 
 
 def test_half_of_a_character_is_refused_before_any_file():
-    with pytest.raises(SchemaError, match="half of a character") as caught:
+    # pandas itself refuses the text where pyarrow is installed
+    told = "half of a character|no plain values"
+    with pytest.raises(SchemaError, match=told) as caught:
         Schema.infer(pd.DataFrame({"b": ["hunter2\ud800", "x"]}, dtype="object"))
     assert "hunter2" not in str(caught.value)
     with pytest.raises(ValidationError):
