@@ -98,6 +98,17 @@ def test_members_and_no_pickle(blob):
     assert all(t.dtype.kind in "fiu" for t in tensors.values())
 
 
+def test_a_file_from_before_a_setting_was_added_is_read(blob, tmp_path):
+    facts, tensors = parts(blob)
+    facts["version"] = 5
+    for name in ("most_pairs", "most_offered"):
+        del facts["settings"]["measuring"][name]
+    found = read(packed(facts, tensors), tmp_path / "old")
+    assert found.settings == read(blob, tmp_path / "new").settings
+    facts["version"] = artifact.VERSION
+    assert "facts" in refuse(packed(facts, tensors), tmp_path / "strange")
+
+
 def test_equal_models_give_equal_files(tiny_model, blob, tmp_path):
     tiny_model.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == blob

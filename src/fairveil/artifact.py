@@ -47,7 +47,7 @@ from fairveil.schema import Column, Schema
 from fairveil.tables.kinds import KINDS
 
 FORMAT, PART = "fairveil-model", "fairveil-part"
-VERSION = 5
+VERSION = 6
 _VERSIONS = 1000  # a greater number is none
 
 _DAMAGED = (FairveilError, ValueError, LookupError, TypeError, AttributeError)

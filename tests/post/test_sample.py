@@ -1,6 +1,7 @@
 """Sampled rows have the calibrated distribution; any number of rows; redraw."""
 
 import dataclasses
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from scipy.special import softmax
 
 from fairveil.codec import Codec
 from fairveil.marginals import histogram
-from fairveil.post import sample
+from fairveil.post import stream
 from fairveil.post.apart import Redraw
 from fairveil.post.calibrate import LogLinear
 from fairveil.post.generator import BATCH, RowSource
@@ -41,16 +42,11 @@ class Toy:
     """Rows of two guides: the columns hang together through the guide alone."""
 
     def step(self, key):
-        guide_key, *keys = jax.random.split(key, 3)
-        guide = jax.random.bernoulli(guide_key, GUIDES[1], (BATCH,)).astype(int)
+        guide = jax.random.bernoulli(key, GUIDES[1], (BATCH,)).astype(int)
         logs = [
             jnp.log(jnp.asarray(one, jnp.float32))[guide] for one in (FIRST, SECOND)
         ]
-        picks = [
-            jax.random.categorical(k, one) for k, one in zip(keys, logs, strict=True)
-        ]
-        codes = jnp.stack(picks, axis=1).astype(jnp.int32)
-        return codes, jnp.concatenate(logs, axis=1)
+        return jnp.concatenate(logs, axis=1)
 
 
 def wanted_of(probs):
@@ -105,7 +101,7 @@ def test_chosen_rows_lie_nearer_to_what_is_wanted_than_draws_do():
 def test_the_first_chosen_rows_are_left(monkeypatch):
     """They do not have their law yet (``test_balance``)."""
     made = CHOSEN.codes(500, Seeds.of(1))
-    monkeypatch.setattr(sample, "_BEFORE", 0)
+    monkeypatch.setattr(stream, "BEFORE", 0)
     np.testing.assert_array_equal(made, CHOSEN.codes(756, Seeds.of(1))[256:])
 
 
@@ -133,8 +129,6 @@ def test_without_weights_rows_leave_as_the_model_draws_them():
     plain = dataclasses.replace(PLAIN, weights=bare)
     codes = plain.codes(30_000, Seeds.of(1))
     assert fits(codes, calibrated(0.0)) > 1e-4
-    source = RowSource(Toy(), Seeds.of(1).number("rows"), SIZES)
-    np.testing.assert_array_equal(codes[:BATCH], source.next()[0])
 
 
 @pytest.mark.statistical
@@ -170,6 +164,51 @@ def test_same_seed_same_rows():
 def test_fewer_rows_are_the_first_of_more(n, more, made):
     few, many = made.codes(n, Seeds.of(3)), made.codes(more, Seeds.of(3))
     np.testing.assert_array_equal(many[:n], few)
+
+
+@pytest.mark.parametrize("made", [PLAIN, CHOSEN], ids=["plain", "chosen"])
+def test_rows_do_not_hang_on_the_number_of_cores(made, monkeypatch):
+    usual = made.codes(3 * BATCH, Seeds.of(2))
+    for cores in (1, 5):
+        monkeypatch.setattr(stream, "_cores", lambda cores=cores: cores)
+        np.testing.assert_array_equal(made.codes(3 * BATCH, Seeds.of(2)), usual)
+
+
+def test_blocks_are_bounded_and_add_up_to_the_rows(monkeypatch):
+    """However many rows are asked for, only a few blocks are made ahead."""
+    made, honest = [], stream.Maker.block
+
+    def counted(self, k):
+        made.append(k)
+        return honest(self, k)
+
+    monkeypatch.setattr(stream, "_cores", lambda: 2)
+    monkeypatch.setattr(stream.Maker, "block", counted)
+    found, ahead = [], []
+    for block in CHOSEN.blocks(10 * BATCH + 1, Seeds.of(5)):
+        found.append(block)
+        ahead.append(len(made) - len(found))
+    assert max(ahead) <= 3
+    assert max(map(len, found)) == BATCH
+    whole = CHOSEN.codes(10 * BATCH + 1, Seeds.of(5))
+    np.testing.assert_array_equal(np.concatenate(found), whole)
+
+
+def test_a_stream_that_is_let_go_ends_its_threads():
+    before = threading.active_count()
+    first = CHOSEN.blocks(10**9, Seeds.of(6))
+    assert len(next(first)) == BATCH - stream.BEFORE
+    first.close()
+    assert threading.active_count() == before
+
+
+def test_a_failure_in_a_block_is_raised_where_rows_are_asked_for(monkeypatch):
+    def broken(self, k):
+        raise OSError
+
+    monkeypatch.setattr(stream.Maker, "block", broken)
+    with pytest.raises(OSError):
+        PLAIN.codes(1, Seeds.of(1))
 
 
 def test_two_batches_differ():

@@ -7,19 +7,30 @@ keeps the counts of all wanted marginals near their expectation, as thinning by 
 that counts shared cells does (Dwivedi and Mackey 2021, "Kernel thinning"), and also
 moves rows towards marginals that the candidates miss. Promise: a longer table begins
 with the shorter one; no candidate is used twice.
+
+Rows are chosen in small blocks: the rows of a block are judged by the counts before it.
+Rows that are judged alike crowd into the same cells, so large blocks would lose the
+balance; blocks of 64 keep the two-way distance to what is wanted within 3 % of that of
+rows judged one by one (Adult, 22,792 rows).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fairveil._types import Codes
-from fairveil.marginals import Sizes, cell_index
+from fairveil.marginals import Sizes
+from fairveil.post.gibbs import places
 from fairveil.post.targets import Target
 
-_BLOCK = 1024  # groups of candidates whose cells are held at once
+_PART = 64  # of the rows so far: the next block
+_FEWEST, _MOST = 8, 64  # bounds of a block: a third as many rows as marginals
+
+Places = npt.NDArray[np.intp]  # cells of rows, (marginals, rows)
 
 
 class Balance:
@@ -31,14 +42,16 @@ class Balance:
     """
 
     def __init__(self, sizes: Sizes, wanted: Sequence[Target]) -> None:
-        self._sizes = sizes
-        self._cliques = [target.columns for target in wanted]
         ends = np.cumsum([0, *(len(target.probs) for target in wanted)])
-        self._starts = ends[:-1]
+        self._strides = _strides(sizes, wanted, cells=int(ends[-1]))
+        self._starts = ends[:-1].astype(self._strides.dtype)
         probs = [target.probs.astype(np.float32) for target in wanted]
         self._probs = np.concatenate(probs)
-        self._counts = np.zeros(int(ends[-1]))
-        self._rows = 0
+        # counts beyond what is wanted of the rows so far
+        self._over = np.zeros(int(ends[-1]), dtype=np.float32)
+        self._rows, self._left = 0, 1
+        self._most = min(max(len(wanted) // 3, _FEWEST), _MOST)
+        self._block: list[npt.NDArray[np.intp]] = []
 
     def choose(self, candidates: Codes, choices: int) -> Codes:
         """One row of each group of ``choices`` successive candidates.
@@ -53,30 +66,68 @@ class Balance:
         groups = len(candidates) // choices
         if choices == 1:
             return candidates
-        picks = np.arange(groups) * choices
-        for start in range(0, groups, _BLOCK):
-            end = min(start + _BLOCK, groups)
-            block = candidates[start * choices : end * choices]
-            picks[start:end] += self._picks(self._cells(block), choices)
-        return candidates[picks]
+        whole = candidates[: groups * choices]
+        found = [self.places(whole[i::choices].T) for i in range(choices)]
+        return whole[np.arange(groups) * choices + self.pick(found)]
 
-    def _cells(self, rows: Codes) -> np.ndarray:
-        """Position of each row's cells among all cells, (rows, marginals)."""
-        out = np.empty((len(rows), len(self._cliques)), dtype=np.int64)
-        for j, (columns, start) in enumerate(
-            zip(self._cliques, self._starts, strict=True)
-        ):
-            out[:, j] = start + cell_index(rows, self._sizes, columns)
-        return out
+    def places(self, rows: npt.NDArray[Any]) -> Places:
+        """Position of each row's cells among all cells, of rows (columns, n)."""
+        held = np.ascontiguousarray(rows, dtype=self._strides.dtype)
+        out = places(self._strides, held)
+        out += self._starts[:, None]
+        return out.astype(np.intp)
 
-    def _picks(self, at: np.ndarray, choices: int) -> np.ndarray:
-        """Place in its group of the row that is chosen, group by group."""
-        expected = self._probs[at].sum(axis=1, dtype=float).reshape(-1, choices)
-        groups = at.reshape(len(expected), choices, -1)
-        picks = np.empty(len(groups), dtype=np.int64)
-        for i, cells in enumerate(groups):
-            overfull = self._counts[cells].sum(axis=1) - self._rows * expected[i]
-            picks[i] = best = int(overfull.argmin())
-            self._counts[cells[best]] += 1.0  # a row holds each of its cells once
-            self._rows += 1
+    def pick(self, found: Sequence[Places]) -> npt.NDArray[np.intp]:
+        """For each row the number of the candidate that is chosen; counts follow.
+
+        Args:
+            found: what ``places`` gave, for each candidate of the same rows.
+        """
+        n = found[0].shape[1]
+        picks = np.empty(n, dtype=np.intp)
+        start = 0
+        while start < n:
+            here = slice(start, min(start + self._left, n))
+            picks[here] = self._picked([one[:, here] for one in found])
+            start = here.stop
         return picks
+
+    def _picked(self, found: Sequence[Places]) -> npt.NDArray[np.intp]:
+        """Choices within one block, or within a part of it."""
+        overfull = [np.take(self._over, one, mode="clip").sum(axis=0) for one in found]
+        picks = np.argmin(overfull, axis=0)
+        chosen = found[0].copy()
+        for i, one in enumerate(found[1:], 1):
+            np.copyto(chosen, one, where=picks == i)
+        self._block.append(chosen)
+        self._left -= len(picks)
+        if not self._left:
+            self._close()
+        return picks
+
+    def _close(self) -> None:
+        """Count the rows of a full block, and say how long the next one is."""
+        rows = sum(chosen.shape[1] for chosen in self._block)
+        for chosen in self._block:
+            np.add.at(self._over, chosen.ravel(), np.float32(1.0))
+        self._over -= np.float32(rows) * self._probs
+        self._block = []
+        self._rows += rows
+        self._left = min(max(self._rows // _PART, 1), self._most)
+
+
+def _strides(
+    sizes: Sizes, wanted: Sequence[Target], *, cells: int
+) -> npt.NDArray[np.floating[Any]]:
+    """What a code of each column counts in the cells of each marginal.
+
+    A product with codes gives the cells, exactly: whole numbers in floats.
+    """
+    kind = np.float32 if cells < 1 << 24 else np.float64
+    out = np.zeros((len(wanted), len(sizes)), dtype=kind)
+    for i, target in enumerate(wanted):
+        step = 1
+        for column in reversed(target.columns):
+            out[i, column] = step
+            step *= sizes[column]
+    return out

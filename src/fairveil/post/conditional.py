@@ -39,7 +39,7 @@ from fairveil.seeds import Seeds
 Evidence = Mapping[int, Floats]
 
 _BEFORE = 256  # rows chosen and left, as in a plain release
-_PILOT = 8  # swept batches after which a condition is refused
+_PILOT = 32  # swept batches after which a condition is refused
 _ENOUGH = 400.0  # rows that a pilot's weights are worth: it ends
 _FEWEST = 20.0  # the same, below which the condition is refused
 _LEAST_SHARE = 1e-7  # of plain rows, below which it is refused
@@ -47,7 +47,7 @@ _EXCESS = 8  # batches of latents of which one is kept, at most
 _LIKELY = 0.25  # how likely the latents that are kept should make the condition
 _DEFENCE = 0.1  # part of the latents that is kept however unlikely they make it
 _FEW_COPIES = 3.0  # of a row: one sweep parts them
-_LEAST_ROWS = 512.0  # of each swept batch, on average
+_LEAST_ROWS = 128.0  # of each swept batch, on average
 _TINY_CHANCE = 1e-4  # that the last steps meet the condition, below which it is refused
 
 

@@ -30,8 +30,8 @@ from fairveil.post.teacher import Teacher
 from fairveil.post.wish import Wish
 from fairveil.seeds import Seeds
 
-_MOST_PAIRS = 1_000  # of the counts that a release is balanced by: all of 45 columns
-_MOST_TRIPLES = 400  # of the counts that a release is balanced by
+_MOST_PAIRS = 500  # of the counts that a release is balanced by: all of 32 columns
+_MOST_TRIPLES = 100  # more of them; each costs time in every row
 _PAIR_CELLS, _TRIPLE_CELLS = 100_000, 20_000  # larger marginals would fill the memory
 _POOL_CELLS, _LEAST_POOL = 100_000_000, 4_000  # of rows with their probabilities
 _TAUGHT_ROWS = 40_000  # of a release, that ``outcome`` learns from

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from fairveil._types import Codes, Params
 from fairveil.marginals import Sizes
 from fairveil.nn import vae, wgan
 from fairveil.nn.layers import Array
-from fairveil.nn.mixture import draw
-from fairveil.post.gibbs import Base
+from fairveil.nn.mixture import draw_from, parameters
+from fairveil.post.gibbs import Base, Sweeper
 from fairveil.post.teacher import BATCH, Teacher
+
+Prior: TypeAlias = tuple[Array, Array, Array]
+_Shapes: TypeAlias = tuple[wgan.GanShape, vae.VaeShape, tuple[int, ...]]
+_COMPILED = 16  # shapes of models whose compiled draws are kept
 
 
 @dataclass(frozen=True)
@@ -39,59 +45,91 @@ class Generator:
     anchored: tuple[int, ...] = ()
 
     @cached_property
-    def step(self) -> Callable[[Array], tuple[Array, Array]]:
-        """``BATCH`` rows from a key, compiled once for each model."""
-        return jax.jit(lambda key: self.batch(key, BATCH))
-
-    def batch(self, key: Array, n: int) -> tuple[Array, Array]:
-        """Codes (n, columns) of fresh guides, and their log-probabilities."""
-        guide_key, cell_key = jax.random.split(key)
-        latents, guide = draw_guide(self.teacher, self.shape, guide_key, n)
-        log_probs = self.log_probs(self.layers, latents, guide)
-        return self.shape.blocks.sample(cell_key, log_probs), log_probs
+    def step(self) -> Callable[[Array], Array]:
+        """Log-probabilities of ``BATCH`` rows from a key, compiled once for a shape."""
+        run = _compiled(self.shape, self.teacher.shape, self.anchored, BATCH)
+        held = (self.layers, self.teacher.layers, parameters(self.teacher.mixture))
+        return lambda key: run(*held, key)
 
     def log_probs(self, layers: Params, latents: Array, guide: Array) -> Array:
         """Log-probabilities (n, width); anchored columns are the teacher's."""
-        own = wgan.generate(layers, self.shape, guide)
-        if not self.anchored:
-            return own
-        taught = vae.decode(self.teacher.layers, self.teacher.shape, latents)
-        anchor = jnp.asarray(self.shape.blocks.mask(self.anchored)) > 0
-        return jnp.where(anchor, taught, own)
+        shapes = (self.shape, self.teacher.shape, self.anchored)
+        return _log_probs(layers, self.teacher.layers, latents, guide, shapes=shapes)
+
+
+def _log_probs(
+    layers: Params, taught: Params, latents: Array, guide: Array, *, shapes: _Shapes
+) -> Array:
+    shape, teacher, anchored = shapes
+    own = wgan.generate(layers, shape, guide)
+    if not anchored:
+        return own
+    anchor = jnp.asarray(shape.blocks.mask(anchored)) > 0
+    return jnp.where(anchor, vae.decode(taught, teacher, latents), own)
+
+
+@lru_cache(maxsize=_COMPILED)
+def _compiled(
+    shape: wgan.GanShape, teacher: vae.VaeShape, anchored: tuple[int, ...], n: int
+) -> Callable[..., Array]:
+    """A step of all models of these shapes: what was learnt comes in as arguments."""
+
+    def step(layers: Params, taught: Params, prior: Prior, key: Array) -> Array:
+        latents, guide = _guided(prior, shape, key, n)
+        shapes = (shape, teacher, anchored)
+        return _log_probs(layers, taught, latents, guide, shapes=shapes)
+
+    return jax.jit(step)
 
 
 def draw_guide(
     teacher: Teacher, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
     """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
+    return _guided(parameters(teacher.mixture), shape, key, n)
+
+
+def _guided(
+    prior: Prior, shape: wgan.GanShape, key: Array, n: int
+) -> tuple[Array, Array]:
     prior_key, noise_key = jax.random.split(key)
-    latents, clusters = draw(teacher.mixture, prior_key, n)
+    latents, clusters = draw_from(prior, prior_key, n)
     noise = jax.random.normal(noise_key, (n, shape.noise))
     return latents, wgan.make_guide(shape, latents, clusters, noise)
 
 
 class RowSource:
-    """Fresh rows of a generator or a teacher, compiled once.
+    """Fresh rows of a generator or a teacher, batch by batch.
 
     Args:
-        model: anything with ``step(key) -> (codes, log-probabilities)`` of ``BATCH``
-            rows.
+        model: anything with ``step(key) -> log-probabilities`` of ``BATCH`` rows.
         seed: 32-bit seed of all its draws.
         sizes: number of codes of each column.
     """
 
     def __init__(self, model: Generator | Teacher, seed: int, sizes: Sizes) -> None:
         self._step = model.step
-        self._key = jax.random.key(seed)
+        self._seed, self._key = seed, jax.random.key(seed)
         self._drawn = 0
-        self._ends = np.cumsum(sizes)[:-1]
+        self._sizes, self._ends = sizes, np.cumsum(sizes)[:-1]
+
+    def base(self, batch: int) -> npt.NDArray[np.float32]:
+        """Log-probabilities of one batch's rows, (BATCH, width); the same each time."""
+        return np.asarray(self._step(jax.random.fold_in(self._key, batch)), np.float32)
+
+    def parted(self, wide: npt.NDArray[np.float32]) -> Base:
+        """Column by column, what stands side by side."""
+        return np.split(wide, self._ends, axis=1)
 
     def next(self) -> tuple[Codes, Base]:
         """The next ``BATCH`` rows (BATCH, columns), and what each was drawn under."""
         self._drawn += 1
-        codes, wide = self._step(jax.random.fold_in(self._key, self._drawn))
-        parts = np.split(np.asarray(wide, dtype=np.float32), self._ends, axis=1)
-        return np.asarray(codes), [np.ascontiguousarray(part) for part in parts]
+        wide = self.base(self._drawn)
+        rng = np.random.default_rng([self._seed, self._drawn])
+        probs = self.parted(np.exp(wide))
+        codes = Sweeper(self._sizes, (), ()).first(len(wide), probs, rng)
+        parts = [np.ascontiguousarray(part) for part in self.parted(wide)]
+        return codes.T.astype(np.int32), parts
 
     def rows(self, n: int) -> tuple[Codes, Base]:
         """The next n rows, and what each was drawn under."""

@@ -3,18 +3,21 @@
 Sees released things only; any number of rows costs no privacy. No pool is kept: each
 row is new, so the output has no duplicates beyond those of the distribution itself.
 Each row starts from a guide and a draw of its own; some Gibbs sweeps (``post.gibbs``)
-move it towards the calibrated distribution, and of a few such rows the one is taken
-that keeps the table balanced (``post.balance``).
+move it towards the calibrated distribution. The states of its last few sweeps are its
+candidates, and the one is taken that keeps the table balanced (``post.balance``).
+``post.stream`` makes them block by block on all cores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from fairveil._types import Codes, Values
 from fairveil.codec import Codec
+from fairveil.post import stream
 from fairveil.post.apart import Redraw
 from fairveil.post.balance import Balance
 from fairveil.post.calibrate import LogLinear
@@ -24,8 +27,6 @@ from fairveil.post.outcome import Outcome
 from fairveil.post.targets import Target
 from fairveil.post.teacher import Teacher
 from fairveil.seeds import Seeds
-
-_BEFORE = 256  # rows chosen and left: the first ones are not yet chosen by their law
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Sampler:
         model: draws codes.
         weights: calibration that rows are swept under; without any, they leave as the
             model draws them.
-        sweeps: Gibbs sweeps of each row.
+        sweeps: Gibbs sweeps before a row's first candidate.
         wanted: marginals that the table is to have.
         choices: rows of which one is taken to that end; 1 takes them as they come.
         loosen: loosens proxies, where that is wished.
@@ -55,29 +56,40 @@ class Sampler:
     outcome: Outcome | None = None
     loosen: Loosen | None = None
 
+    def blocks(self, n: int, seeds: Seeds) -> Iterator[Codes]:
+        """N fresh rows as codes (rows, columns), in blocks of bounded size, in order.
+
+        The same seeds give the same blocks; those of fewer rows are the first of more.
+        """
+        last = {"loosen": self.loosen, "redraw": self.redraw, "outcome": self.outcome}
+        steps = [(s, seeds.generator(k)) for k, s in last.items() if s is not None]
+        left = n
+        for rows in self._made(seeds) if n else ():
+            block = rows[:left]
+            for step, rng in steps:
+                block = step.apply(block, rng)
+            yield block
+            left -= len(block)
+            if not left:
+                return
+
+    def _made(self, seeds: Seeds) -> Iterator[Codes]:
+        """Endless blocks, before what a promise draws anew."""
+        sizes = self.codec.sizes
+        maker = stream.Maker(
+            source=RowSource(self.model, seeds.number("rows"), sizes),
+            sweeper=self.weights.sweeper(),
+            balance=Balance(sizes, self.wanted),
+            seed=seeds.number("sweeps"),
+            sweeps=self.sweeps if self.weights.cliques else 0,
+            choices=self.choices,
+        )
+        return stream.blocks(maker)
+
     def codes(self, n: int, seeds: Seeds) -> Codes:
         """N fresh rows as codes (n, columns)."""
-        sizes = self.codec.sizes
-        source = RowSource(self.model, seeds.number("rows"), sizes)
-        sweeper, rng = self.weights.sweeper(), seeds.generator("sweeps")
-        balance = Balance(sizes, self.wanted)
-        parts: list[Codes] = [np.empty((0, len(sizes)), dtype=np.int32)]
-        before = _BEFORE if self.choices > 1 and n else 0
-        found = -before
-        while found < n:
-            drawn, base = source.next()
-            rows = np.array(drawn, order="F")
-            for _ in range(self.sweeps if self.weights.cliques else 0):
-                sweeper.sweep(rows, base, rng)
-            rows = rows[: (n - found) * self.choices]
-            parts.append(balance.choose(rows, self.choices))
-            found += len(parts[-1])
-        rows = np.concatenate(parts)[before:]
-        last = {"loosen": self.loosen, "redraw": self.redraw, "outcome": self.outcome}
-        for name, step in last.items():
-            if step is not None:
-                rows = step.apply(rows, seeds.generator(name))
-        return rows
+        none = np.empty((0, len(self.codec.sizes)), dtype=np.int32)
+        return np.concatenate([none, *self.blocks(n, seeds)])
 
     def values(self, n: int, seeds: Seeds) -> dict[str, Values]:
         """N fresh rows as values by column name; None where missing."""

@@ -17,7 +17,7 @@ from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture, draw_from, parameters
 
-BATCH = 16_384  # rows drawn at a time
+BATCH = 4096  # rows drawn at a time
 _COMPILED = 16  # shapes of models whose compiled draws are kept
 
 
@@ -36,30 +36,36 @@ class Teacher:
     mixture: Mixture
 
     @cached_property
-    def step(self) -> Callable[[Array], tuple[Array, Array]]:
-        """``BATCH`` rows from a key, compiled once for each shape of model."""
+    def step(self) -> Callable[[Array], Array]:
+        """Log-probabilities of ``BATCH`` rows from a key, (BATCH, width).
+
+        Compiled once for each shape of model.
+        """
         run, prior = _compiled(self.shape, BATCH), parameters(self.mixture)
         return lambda key: run(self.layers, prior, key)
 
     def batch(self, key: Array, n: int) -> tuple[Array, Array]:
         """Codes (n, columns), drawn from the log-probabilities (n, width) beside."""
-        return _rows(self.layers, parameters(self.mixture), key, shape=self.shape, n=n)
+        prior_key, cell_key = jax.random.split(key)
+        log_probs = _guided(
+            self.layers, parameters(self.mixture), prior_key, shape=self.shape, n=n
+        )
+        return self.shape.blocks.sample(cell_key, log_probs), log_probs
 
 
 @lru_cache(maxsize=_COMPILED)
-def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., tuple[Array, Array]]:
-    return jax.jit(partial(_rows, shape=shape, n=n))
+def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., Array]:
+    return jax.jit(partial(_guided, shape=shape, n=n))
 
 
-def _rows(
+def _guided(
     layers: Params,
     prior: tuple[Array, Array, Array],
     key: Array,
     *,
     shape: vae.VaeShape,
     n: int,
-) -> tuple[Array, Array]:
-    prior_key, cell_key = jax.random.split(key)
-    latents, _clusters = draw_from(prior, prior_key, n)
-    log_probs = vae.decode(layers, shape, latents)
-    return shape.blocks.sample(cell_key, log_probs), log_probs
+) -> Array:
+    """Log-probabilities under fresh draws of the prior."""
+    latents, _clusters = draw_from(prior, key, n)
+    return vae.decode(layers, shape, latents)
