@@ -70,6 +70,8 @@ LEVELS = {
     "_frontier_result": 6,
     "_frontier_search": 6,
     "_frontier_settings": 6,
+    "publish": 5,  # what may be published: never sees a real row
+    "certificate": 6,
     "demo": 6,
     "report": 6,
     "": 6,  # the package's own __init__: names that load late
@@ -82,6 +84,7 @@ LEVELS = {
     "_cli_privacy": 7,
     "_console": 7,
     "_cli_ledger": 7,
+    "_cli_certify": 7,
     "_cli_audit": 8,
     "_cli_refine": 8,
     "_cli_frontier": 8,
@@ -91,6 +94,8 @@ LEVELS = {
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")
 TENSOR_HOMES = ("nn", "private", "post")
 PEERS = "bench.peers"  # its scripts run elsewhere: see standalone_scripts
+# what the certificate may know: declared facts, statements, and what it is handed
+PUBLISH_KNOWS = ("publish", "privacy", "schema", "errors", "_check", "_files", "_types")
 NOISE_HOMES = ("privacy", "private", "chain", "_rounds", "synthesizer", "audit")
 NO_OTHER_RANDOM = ("privacy", "private", "chain")
 OTHER_RANDOM = ("numpy.random", "random", "scipy.stats")
@@ -245,6 +250,17 @@ def forbidden_imports(root: Path) -> list[str]:
     ]
 
 
+def publish_imports(root: Path) -> list[str]:
+    """Whatever could reach a real row, or the noise, from what is published."""
+    return [
+        str(found)
+        for found in imports(root)
+        if found.own
+        and belongs(found.source, ("publish",))
+        and not belongs(found.target, PUBLISH_KNOWS)
+    ]
+
+
 def tensor_imports(root: Path) -> list[str]:
     return [
         str(found)
@@ -396,6 +412,7 @@ RULES = {
         upward_imports,
         cycles,
         forbidden_imports,
+        publish_imports,
         tensor_imports,
         standalone_scripts,
         noise_imports,
@@ -441,6 +458,21 @@ PLANTED = {
         "nn/leak.py",
         "from fairveil.privacy.ledger import Ledger\n",
         "forbidden_imports",
+    ),
+    "the certificate sees private": (
+        "publish/leak.py",
+        "from fairveil.private.view import Sensitive\n",
+        "publish_imports",
+    ),
+    "the certificate evaluates": (
+        "publish/leak.py",
+        "def f():\n    from fairveil import evaluate\n",
+        "publish_imports",
+    ),
+    "the certificate reads tables": (
+        "publish/leak.py",
+        "from fairveil.tables.files import read_table\n",
+        "publish_imports",
     ),
     "relative upward": (
         "private/leak.py",
@@ -547,6 +579,8 @@ def small_tree(root: Path) -> Path:
         "private/step.py": "from fairveil.private import view\n",
         "post/__init__.py": "",
         "evaluate/__init__.py": "",
+        "publish/__init__.py": "",
+        "tables/files.py": "",
         "chain.py": "from fairveil.private.step import x\n",
         "synthesizer.py": "from fairveil import chain\n",
         "bench/__init__.py": "",

@@ -9,17 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fairveil.certificate import certify
     from fairveil.privacy.statement import Statement
     from fairveil.schema import Column, Schema
     from fairveil.synthesizer import FairVeil
 
 __version__ = "0.1.0"
-__all__ = ["Column", "FairVeil", "Schema", "Statement", "__version__"]
+__all__ = ["Column", "FairVeil", "Schema", "Statement", "__version__", "certify"]
 
 _HOMES = {
     "FairVeil": "fairveil.synthesizer",
     "Schema": "fairveil.schema",
     "Column": "fairveil.schema",
+    "certify": "fairveil.certificate",
     "Statement": "fairveil.privacy.statement",
 }
 

@@ -2,9 +2,9 @@
 
 Holds released and public things only: schema, statement, networks, noisy marginals,
 calibration weights. Reading refuses another layout or size (``_artifact_zip``), unknown
-versions, facts that cannot be true (``_artifact_checks``), and whatever ``save`` would
-have written otherwise; nothing in a file is executed. Files of earlier versions are
-brought up to this one (``_artifact_versions``). Writing leaves a whole file or none.
+versions, impossible facts (``_artifact_checks``), and what ``save`` would have written
+otherwise; earlier versions are brought up to this one (``_artifact_versions``). Nothing
+in a file is executed. Writing leaves a whole file or none.
 """
 
 from __future__ import annotations
@@ -84,12 +84,15 @@ def save(path: str | Path, contents: Contents) -> None:
     Raises:
         ArtifactError: the path cannot be written.
     """
-    tensors: Tensors = {}
-    facts = _describe(contents, tensors)
     try:
-        _files.write_whole(path, container.pack(facts, tensors))
+        _files.write_whole(path, packed(contents))
     except OSError:
         raise container.refusal("the model file cannot be written", path) from None
+
+
+def packed(contents: Contents) -> bytes:
+    """The bytes that ``save`` writes: the same for the same contents."""
+    return container.pack(_describe(contents, tensors := Tensors()), tensors)
 
 
 def load(path: str | Path) -> Contents:

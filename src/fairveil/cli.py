@@ -19,6 +19,7 @@ import typer
 from fairveil import (
     __version__,
     _cli_audit,
+    _cli_certify,
     _cli_frontier,
     _cli_privacy,
     _cli_refine,
@@ -335,6 +336,7 @@ _cli_use.register(app)
 _cli_refine.register(app)
 _cli_frontier.register(app)
 _cli_privacy.register(app)
+_cli_certify.register(app)
 _cli_audit.register(app)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(bench_app, name="bench")

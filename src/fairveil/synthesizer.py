@@ -38,6 +38,7 @@ from fairveil.tables.frames import check_columns, read_by
 
 if TYPE_CHECKING:
     from fairveil.frontier import Frontier
+    from fairveil.publish.certificate import Certificate
 
 Progress = Callable[[str, int, int], None]
 
@@ -280,13 +281,16 @@ class FairVeil(Rows, Parameters):
         )
 
     def frontier(self, **wishes: Any) -> Frontier:
-        """Many releases of this fit, ranked by synthetic rows; costs no privacy.
-
-        Args and errors are those of ``fairveil.frontier.frontier``.
-        """
+        """Many releases of this fit, ranked; see ``fairveil.frontier.frontier``."""
         from fairveil.frontier import frontier  # noqa: PLC0415  (it refines models)
 
         return frontier(self, **wishes)
+
+    def certificate(self, **about: Any) -> Certificate:
+        """The public certificate of a release; see ``fairveil.certify``."""
+        from fairveil.certificate import certify  # noqa: PLC0415  (seldom needed)
+
+        return certify(self, **about)
 
     @property
     def advice_(self) -> str | None:
