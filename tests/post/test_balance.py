@@ -163,5 +163,5 @@ def test_cells_beyond_what_short_floats_count_are_exact():
     probs = np.full(25_000_000, 4e-8, dtype=np.float32)
     grown = Balance(sizes, [Target((0, 1), probs, 0.0)])
     rows = np.array([[4999, 3355, 0], [4999, 2217, 1]])
-    wanted = [[4999 * 5000 + 4999, 3355 * 5000 + 2217, 1]]
+    wanted = np.array([[4999 * 5000 + 4999, 3355 * 5000 + 2217, 1]]).T
     np.testing.assert_array_equal(grown.places(rows), wanted)

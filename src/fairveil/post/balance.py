@@ -24,13 +24,13 @@ import numpy.typing as npt
 
 from fairveil._types import Codes
 from fairveil.marginals import Sizes
-from fairveil.post.gibbs import places
+from fairveil.post.gibbs import placed
 from fairveil.post.targets import Target
 
 _PART = 64  # of the rows so far: the next block
 _FEWEST, _MOST = 8, 64  # bounds of a block: a third as many rows as marginals
 
-Places = npt.NDArray[np.intp]  # cells of rows, (marginals, rows)
+Places = npt.NDArray[np.int32]  # cells of rows, (rows, marginals)
 
 
 class Balance:
@@ -73,9 +73,9 @@ class Balance:
     def places(self, rows: npt.NDArray[Any]) -> Places:
         """Position of each row's cells among all cells, of rows (columns, n)."""
         held = np.ascontiguousarray(rows, dtype=self._strides.dtype)
-        out = places(self._strides, held)
-        out += self._starts[:, None]
-        return out.astype(np.intp)
+        out = placed(held, self._strides)
+        out += self._starts
+        return out.astype(np.int32)
 
     def pick(self, found: Sequence[Places]) -> npt.NDArray[np.intp]:
         """For each row the number of the candidate that is chosen; counts follow.
@@ -83,22 +83,22 @@ class Balance:
         Args:
             found: what ``places`` gave, for each candidate of the same rows.
         """
-        n = found[0].shape[1]
+        n = len(found[0])
         picks = np.empty(n, dtype=np.intp)
         start = 0
         while start < n:
             here = slice(start, min(start + self._left, n))
-            picks[here] = self._picked([one[:, here] for one in found])
+            picks[here] = self._picked([one[here] for one in found])
             start = here.stop
         return picks
 
     def _picked(self, found: Sequence[Places]) -> npt.NDArray[np.intp]:
         """Choices within one block, or within a part of it."""
-        overfull = [np.take(self._over, one, mode="clip").sum(axis=0) for one in found]
+        overfull = [np.take(self._over, one, mode="clip").sum(axis=1) for one in found]
         picks = np.argmin(overfull, axis=0)
         chosen = found[0].copy()
         for i, one in enumerate(found[1:], 1):
-            np.copyto(chosen, one, where=picks == i)
+            chosen[picks == i] = one[picks == i]
         self._block.append(chosen)
         self._left -= len(picks)
         if not self._left:
@@ -107,7 +107,7 @@ class Balance:
 
     def _close(self) -> None:
         """Count the rows of a full block, and say how long the next one is."""
-        rows = sum(chosen.shape[1] for chosen in self._block)
+        rows = sum(map(len, self._block))
         for chosen in self._block:
             np.add.at(self._over, chosen.ravel(), np.float32(1.0))
         self._over -= np.float32(rows) * self._probs

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -164,7 +164,11 @@ class Sweeper:
 
     def _lines(self, column: int, held: Held) -> npt.NDArray[np.intp]:
         """The line of each joint table that each row selects, (tables, n)."""
-        return places(self._strides[column], held).astype(np.intp)
+        strides = self._strides[column]
+        out = np.empty((len(strides), held.shape[1]), dtype=np.intp)
+        for i, at in enumerate(placed(held, strides).T):
+            out[i] = at
+        return out
 
     def _mended(
         self, column: int, rows: np.ndarray, probs: Single, at: npt.NDArray[np.intp]
@@ -281,24 +285,22 @@ def picked(mass: Single, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     return _chosen(_sums(mass), rng)
 
 
-def places(strides: Held, held: Held) -> Held:
-    """``strides @ held``: the cell of each row in each of some tables, (tables, n).
+def placed(held: Held, strides: Held) -> Held:
+    """``held.T @ strides.T``: the cell of each row in each of some tables, (n, tables).
 
     In pieces too small for the threads of a linear algebra library, which would wait
     for each other where several blocks are made at once.
 
     Args:
-        strides: what one code more counts, (tables, columns), whole numbers.
         held: codes (columns, n).
+        strides: what one code more counts, (tables, columns), whole numbers.
     """
     tables, columns, n = *strides.shape, held.shape[1]
-    out = np.empty((tables, n), dtype=np.result_type(strides, held))
+    if not n:
+        return np.empty((0, tables), dtype=held.dtype)
     step = _piece(n, tables * columns)
-    if tables and n:
-        parts = held.reshape(columns, -1, step).transpose(1, 0, 2)
-        into = out.reshape(tables, -1, step).transpose(1, 0, 2)
-        np.matmul(strides, parts, out=into)
-    return out
+    parts = held.reshape(columns, -1, step).transpose(1, 2, 0)
+    return (parts @ strides.T).reshape(n, tables)
 
 
 def _piece(n: int, each: int) -> int:
@@ -314,8 +316,15 @@ def _sums(mass: Single) -> Single:
     step = _piece(n, size * size)
     if size > _TRIANGLE or step * size * size > _ALONE:
         return np.cumsum(mass, axis=1)
-    triangle = np.triu(np.ones((size, size), dtype=np.float32))
-    return (mass.reshape(-1, step, size) @ triangle).reshape(n, size)
+    return (mass.reshape(-1, step, size) @ _triangle(size)).reshape(n, size)
+
+
+@lru_cache(maxsize=_TRIANGLE)
+def _triangle(size: int) -> Single:
+    """Ones on and above the diagonal: a product with it sums up to each place."""
+    out = np.triu(np.ones((size, size), dtype=np.float32))
+    out.flags.writeable = False
+    return out
 
 
 def _chosen(below: Single, rng: np.random.Generator) -> npt.NDArray[np.intp]:
