@@ -6,21 +6,24 @@ labelled so: the demonstration's (of a public table) and those of ``evaluate``.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
+from fairveil import __version__, _log, _stages
 from fairveil._shield import DEBUG, UnforeseenError
 from fairveil.errors import FairveilError
 
@@ -28,14 +31,16 @@ if TYPE_CHECKING:  # this module loads with every --help; these are heavy
     from fairveil.demo import Demo
     from fairveil.privacy.statement import Statement
 
+Stages, duration = _stages.Stages, _stages.duration  # shown with the rest
+
 Line: TypeAlias = tuple[str, list[str]]  # a label and its cells
 Section: TypeAlias = tuple[str, list[Line]]  # a title and its lines
 
 _FAILED, _BUG, _INTERRUPTED = 2, 1, 130
+_TOLD_VERSIONS = ("jax", "numpy", "pandas")
 _WIDEST = 80
 _LABEL, _CELL = 30, 11
 _HANG = 9  # where text begins behind a heading such as "Unit:"
-_FIRST_GUESS = 0.03  # of the work done, before a time left is worth showing
 _UNKNOWN = "-"
 
 _HEADS: Mapping[str, str] = {
@@ -64,27 +69,72 @@ _CAPTION = (
 )
 
 
+class InterruptedFitError(FairveilError):
+    """Somebody stopped a fit; the text says what is spent and how to go on."""
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a request to terminate interrupt as Ctrl-C does, so that files stay whole."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Commands(TyperGroup):
-    """The group of commands: every failure becomes one line and an exit code."""
+    """The group of commands: every failure becomes one line and an exit code.
+
+    Attributes:
+        until_the_end: what is entered here is left when the exit code is known.
+    """
+
+    until_the_end: contextlib.ExitStack
+
+    def log_to(self, path: Path, *, command: str) -> None:
+        """Append what happens from now on to a file of JSON lines (``_log``).
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.until_the_end.enter_context(_log.listening(_log.JsonLines(path)))
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
+        versions = {name: metadata.version(name) for name in _TOLD_VERSIONS}
+        versions["fairveil"] = __version__
+        _log.tell("command began", command=command, at=at, versions=versions)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command and leave the process."""
         del standalone_mode  # ours is the only way out
         line = ""
-        try:
-            # exits ask for their code here instead of leaving
-            code = super().main(*args, standalone_mode=False, **extra)
-        except (KeyboardInterrupt, typer.Abort):
-            code = _INTERRUPTED
-        except Exception as error:
-            if os.environ.get(DEBUG) and not _ours(error):
-                raise
-            line, code = _explained(error)
+        with contextlib.ExitStack() as self.until_the_end:
+            try:
+                # exits ask for their code here instead of leaving
+                with _stoppable():
+                    code = super().main(*args, standalone_mode=False, **extra)
+            except (KeyboardInterrupt, typer.Abort):
+                code = _INTERRUPTED
+            except Exception as error:
+                if os.environ.get(DEBUG) and not _ours(error):
+                    raise
+                line, code = _explained(error)
+                _log.tell("command failed", kind=type(error).__name__)
+            code = code if isinstance(code, int) else 0
+            _log.tell("command ended", exit_code=code)
         # outside the handlers, so that no error hangs on the way out
-        line = "Interrupted." if code == _INTERRUPTED else line
+        line = line or ("Interrupted." if code == _INTERRUPTED else "")
         if line:
             typer.echo(" ".join(line.split()), err=True)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(code)
 
 
 def _ours(error: Exception) -> bool:
@@ -94,6 +144,8 @@ def _ours(error: Exception) -> bool:
 
 def _explained(error: Exception) -> tuple[str, int]:
     """The line and exit code of a failure."""
+    if isinstance(error, InterruptedFitError):
+        return str(error), _INTERRUPTED
     if isinstance(error, FairveilError):
         code = _BUG if isinstance(error, UnforeseenError) else _FAILED
         return f"Error: {error}", code
@@ -111,74 +163,6 @@ def _explained(error: Exception) -> tuple[str, int]:
     what = f"fairveil failed ({type(error).__name__}), a fault of ours"
     why = "the text is hidden, for it may hold values of the table"
     return f"Error: {what}; {why}; try {DEBUG}=1 to see it.", _BUG
-
-
-class _TimeLeft(ProgressColumn):
-    """Time left if the rest goes as fast as what is done."""
-
-    def render(self, task: Task) -> Text:
-        done, elapsed = task.completed / (task.total or 1), task.elapsed or 0.0
-        if done < _FIRST_GUESS:
-            return Text("estimating")
-        return Text(f"{duration(elapsed * (1 - done) / done)} left")
-
-
-class Stages:
-    """A progress bar over stages of different length, on standard error.
-
-    Away from a terminal each stage is one line of text.
-
-    Args:
-        weights: expected seconds by name of the stage, in order; only their ratios
-            count.
-    """
-
-    def __init__(self, weights: Mapping[str, float]) -> None:
-        self._weights = weights
-        self._names = list(weights)
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            _TimeLeft(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._progress.add_task("", total=sum(weights.values()))
-        self._shown = ""
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        if self._console.is_terminal:  # elsewhere an early error stays one line
-            self._show(self._names[0])
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell that ``done`` of ``total`` steps of a stage are done."""
-        place = self._names.index(stage)
-        before = sum(self._weights[name] for name in self._names[:place])
-        spent = self._weights[stage] * done / max(total, 1)
-        self._progress.update(self._task, completed=before + spent)
-        # the silence after a last step belongs to the next stage
-        over = done >= total and place + 1 < len(self._names)
-        self._show(self._names[place + 1] if over else stage)
-
-    def _show(self, stage: str) -> None:
-        if stage == self._shown:
-            return
-        self._shown = stage
-        self._progress.update(self._task, description=stage)
-        if not self._console.is_terminal:
-            self._console.print(f"... {stage}", markup=False, soft_wrap=True)
 
 
 def say(*lines: str) -> None:
@@ -236,12 +220,6 @@ def show_evaluation(report: Mapping[str, Any]) -> None:
     say(_TEST_ROWS, "The test rows judge fairly only if the fit did not see them.")
     if report["probe"]["synthetic"]:
         say(*shown.CAPTION)
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, as in ``2 min 05 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _demo_sections(demo: Demo) -> list[Section]:

@@ -6,8 +6,10 @@ Sees released things only; no release costs privacy.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 
+from fairveil import _log
 from fairveil.artifact import Contents
 from fairveil.config import Fit, GanTraining
 from fairveil.errors import ConfigError, problem
@@ -36,7 +38,7 @@ def first(
         The release; and where what was wished turns out impossible, why, beside a
         release without a promise: the budget is spent, so what it bought is kept.
     """
-    seeds, refused = Seeds.of(random_state), None
+    began, seeds, refused = time.monotonic(), Seeds.of(random_state), None
     try:
         sampler = finish(
             bundle, wish, settings=settings, seeds=seeds, progress=progress
@@ -53,6 +55,7 @@ def first(
         sampler = finish(
             bundle, wish, settings=settings, seeds=seeds, progress=progress
         )
+    _told("release made", wish, began)
     return Contents(bundle, sampler, wish, settings, statement), refused
 
 
@@ -71,6 +74,7 @@ def another(
         SchemaError: the wish names a column that is not there.
         ConfigError: clusters or shares that this fit cannot have.
     """
+    began = time.monotonic()
     wish.check_columns(contents.bundle.codec.names)
     bundle, settings = contents.bundle, contents.settings
     if clusters is not None:
@@ -90,6 +94,13 @@ def another(
         progress=progress,
         earlier=contents.sampler if kept else None,
     )
+    _told("release refined", wish, began)
     return dataclasses.replace(
         contents, bundle=bundle, sampler=sampler, wish=wish, settings=settings
     )
+
+
+def _told(event: str, wish: Wish, began: float) -> None:
+    """Log a release; its time follows from released things."""
+    seconds = round(time.monotonic() - began, 1)
+    _log.tell(event, fairness=wish.fairness, generator=wish.generator, seconds=seconds)

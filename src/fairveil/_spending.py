@@ -2,20 +2,24 @@
 
 Public: budgets and totals; no row is seen here. Guarantee: where a ledger file is
 named, the whole budget of the fit is reserved in it, durably, before a row is read, and
-each event before it happens.
+each event before it happens. What is authorised is told to the logger (``_log``), by
+parameters, before the rows are touched.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fairveil import _log
 from fairveil.errors import ConfigError, problem
 from fairveil.privacy.book import Book
-from fairveil.privacy.ledger import Ledger
+from fairveil.privacy.events import Event
+from fairveil.privacy.ledger import Journal, Ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,30 @@ class Budget:
         }
 
 
+class _Told:
+    """A journal that tells the log of each event, once the journal behind has it."""
+
+    def __init__(self, behind: Journal | None, target: Ledger) -> None:
+        self._behind, self._target = behind, target
+        self._rho: list[float] = []
+
+    def record(self, event: Event) -> None:
+        if self._behind is not None:
+            self._behind.record(event)
+        self._rho.append(event.rho)
+        target = self._target
+        _log.tell(
+            "mechanism authorised",
+            stage=event.stage,
+            mechanism=type(event).__name__,
+            rho=event.rho,
+            rho_spent=math.fsum(self._rho),
+            rho_cap=target.rho_cap,
+            epsilon=target.epsilon,
+            delta=target.delta - target.reserved_delta,
+        )
+
+
 @contextmanager
 def opened(
     *,
@@ -75,8 +103,12 @@ def opened(
         TableError: the ledger file cannot be used.
     """
     alone = Ledger(epsilon=epsilon, delta=delta, reserved_delta=reserved_delta)
+    _log.tell(
+        "budget opened", epsilon=epsilon, delta=delta, ledger_file=path is not None
+    )
     if path is None:
-        yield Budget(ledger=alone)
+        yield Budget(ledger=_watched(alone, None))
+        _log.tell("budget closed")
         return
     if seeded:
         raise ConfigError(
@@ -95,10 +127,16 @@ def opened(
         target_delta=delta,
     )
     with entry:
-        ledger = Ledger(
-            epsilon=epsilon,
-            delta=delta,
-            reserved_delta=reserved_delta,
-            journal=entry,
-        )
-        yield Budget(ledger=ledger, book=book, fit=entry.number)
+        yield Budget(ledger=_watched(alone, entry), book=book, fit=entry.number)
+    _log.tell("budget closed")
+
+
+def _watched(alone: Ledger, journal: Journal | None) -> Ledger:
+    """A ledger of the same target whose events are told to the log."""
+    told = _Told(journal, alone)
+    return Ledger(
+        epsilon=alone.epsilon,
+        delta=alone.delta,
+        reserved_delta=alone.reserved_delta,
+        journal=told,
+    )

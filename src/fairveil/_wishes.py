@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -22,6 +22,7 @@ from fairveil.errors import (
     problem,
 )
 from fairveil.post.wish import Wish
+from fairveil.privacy.statement import Statement
 from fairveil.schema import Column, Schema
 from fairveil.tables.frames import check_columns
 
@@ -263,6 +264,13 @@ def _check_named(wishes: Wishes, table: nw.DataFrame[Any]) -> None:
         raise TableError(problem("the table lacks the unit column", got=wishes.unit))
     if table.columns == [wishes.unit]:
         raise TableError(problem("the table has no column beside the unit column"))
+
+
+def recalled(wish: Wish, statement: Statement, schema: Schema) -> dict[str, Any]:
+    """Constructor arguments that a stored fit tells of."""
+    budget = {"epsilon": statement.epsilon, "delta": statement.delta}
+    asked = {field.name: getattr(wish, field.name) for field in fields(wish)}
+    return {**budget, **asked, "schema": schema}
 
 
 def provenance(schema: Schema) -> dict[str, Any]:

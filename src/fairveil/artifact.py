@@ -139,8 +139,9 @@ def opened(
 
 def _version(facts: Mapping[str, Any], kind: str) -> int:
     found, version = facts.get("format"), facts.get("version")
-    whole = isinstance(version, int) and not isinstance(version, bool)
-    if found == kind and whole and versions.OLDEST <= version <= VERSION:
+    if type(version) is not int:
+        version = _VERSIONS
+    if found == kind and versions.OLDEST <= version <= VERSION:
         return version
     if {found, kind} == {FORMAT, PART}:
         what, try_ = (
@@ -152,10 +153,8 @@ def _version(facts: Mapping[str, Any], kind: str) -> int:
     raise ArtifactError(
         problem(
             "the model file's format is unknown",
-            got=version if whole and version < _VERSIONS else None,
-            try_=f"a {kind} file of version {versions.OLDEST} to {VERSION}"
-            if versions.OLDEST < VERSION
-            else f"a {kind} file of version {VERSION}",
+            got=version if version < _VERSIONS else None,
+            try_=f"a {kind} file of version {VERSION}",
         )
     )
 

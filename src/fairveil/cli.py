@@ -23,6 +23,7 @@ from fairveil import (
     _cli_frontier,
     _cli_privacy,
     _cli_refine,
+    _cli_resume,
     _cli_use,
     _console,
 )
@@ -43,7 +44,13 @@ from fairveil.config import BLIND
 from fairveil.errors import ConfigError, problem
 
 # seconds of each stage of a fit of 20,000 rows, for the time left
-_FIT_STAGES = {"marginals": 15.0, "warm start": 10.0, "vae": 15.0, "generator": 45.0}
+_FIT_STAGES = {
+    "marginals": 15.0,
+    "warm start": 10.0,
+    "vae": 15.0,
+    "clusters": 2.0,
+    "generator": 45.0,
+}
 
 
 app = typer.Typer(
@@ -71,10 +78,17 @@ def _start(
             "--version", callback=_version, is_eager=True, help="Show the version."
         ),
     ] = False,
+    log_json: Annotated[
+        Path | None,
+        typer.Option(help="Append what happens, without data, to a file (JSON lines)."),
+    ] = None,
 ) -> None:
     """Fair, differentially private synthetic tables, without labels."""
     del version
-    if context.invoked_subcommand is None:
+    command = context.invoked_subcommand
+    if log_json is not None and isinstance(context.command, _console.Commands):
+        context.command.log_to(log_json, command=command or "")
+    if command is None:
         typer.echo(context.get_help())
 
 
@@ -251,6 +265,13 @@ def fit(
         Path | None,
         typer.Option(help="Write the privacy statement there, too (JSON)."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for what the budget has bought, until the model is written; "
+            "OUTPUT-part by default."
+        ),
+    ] = None,
     insecure_noise_seed: Annotated[
         int | None, typer.Option(help="For debugging: NOT PRIVATE, and stamped so.")
     ] = None,
@@ -267,6 +288,8 @@ def fit(
     files.check_output(output, *inputs)
     if statement is not None:
         files.check_output(statement, *inputs, output)
+    part = checkpoint or _cli_resume.beside(output)
+    files.check_output(part, *inputs, output, *([statement] if statement else []))
     from fairveil import _wishes
     from fairveil.schema import Schema
     from fairveil.synthesizer import FairVeil
@@ -299,11 +322,15 @@ def fit(
     # values are looked at for their types only where there is no privacy to keep
     typed = math.isinf(epsilon) and schema is None
     try:
-        with _console.Stages(_FIT_STAGES) as progress:
-            model.fit(lambda: files.read_table(table, typed=typed), progress=progress)
+        with _cli_resume.kept(part, book=book), _console.Stages(_FIT_STAGES) as bar:
+            model.fit(
+                lambda: files.read_table(table, typed=typed),
+                progress=bar,
+                checkpoint=part,
+            )
     finally:
         if hasattr(model, "statement_"):  # what was paid for is kept, come what may
-            model.save(output)
+            _cli_resume.save(model, output, part)
     if statement is not None:
         model.statement_.save(statement)
     _console.show_statement(model.statement_, model.promise_)
@@ -334,6 +361,7 @@ def _ledger_of(table: Path, named: Path | None) -> Path | None:
 
 _cli_use.register(app)
 _cli_refine.register(app)
+_cli_resume.register(app)
 _cli_frontier.register(app)
 _cli_privacy.register(app)
 _cli_certify.register(app)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from fairveil import _release, artifact, config
+from fairveil import _checkpoint, _release, artifact, config
 from fairveil._parameters import Parameters
 from fairveil._promise import fairness_promise
 from fairveil._rows import Rows
@@ -24,6 +24,7 @@ from fairveil._wishes import (
     discovers,
     provenance,
     public_facts,
+    recalled,
     settings_of,
     wish_of,
 )
@@ -142,7 +143,14 @@ class FairVeil(Rows, Parameters):
         self.insecure_noise_seed = insecure_noise_seed
 
     @guarded
-    def fit(self, X: Any, y: Any = None, *, progress: Progress = _quiet) -> Self:  # noqa: N803  (scikit-learn)
+    def fit(
+        self,
+        X: Any,  # noqa: N803  (scikit-learn)
+        y: Any = None,
+        *,
+        progress: Progress = _quiet,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
         """Spend the budget on a table and train everything on what was released.
 
         Args:
@@ -151,9 +159,11 @@ class FairVeil(Rows, Parameters):
                 (and the unit column); their names and the form are public.
             y: ignored; no label is needed.
             progress: called with (stage, steps done, steps).
+            checkpoint: a new file for what the budget has bought, written when all of
+                it is spent; if this process dies later, ``resume`` goes on from it.
 
         Raises:
-            ConfigError: a setting is impossible.
+            ConfigError: a setting is impossible, or the checkpoint exists.
             SchemaError: facts are missing or copied from the data, and may not be
                 measured.
             TableError: not a frame, or its columns are not the schema's.
@@ -162,6 +172,7 @@ class FairVeil(Rows, Parameters):
         """
         del y
         check_wishes(self)
+        _checkpoint.check(checkpoint)
         settings, discovering = settings_of(self), discovers(self)
         if discovering:
             split = settings.split.with_discovery(self.discovery_share)
@@ -204,15 +215,38 @@ class FairVeil(Rows, Parameters):
             fairness=FAIRNESS,
             ledger=budget.totals(),
         )
+        kind, seed = entry.kind_of(table), self.random_state
+        part = _checkpoint.Part(bundle, settings, statement, wish, seed, kind)
+        _checkpoint.keep(checkpoint, part)
+        return self._finish(part, progress)
+
+    @classmethod
+    def resume(cls, path: str | Path, *, progress: Progress = _quiet) -> FairVeil:
+        """Finish a fit from its checkpoint: nothing is spent, and no row is needed.
+
+        Args:
+            path: what ``fit(..., checkpoint=path)`` has written; it is left there.
+            progress: as in ``fit``.
+
+        Raises:
+            ArtifactError: not a readable checkpoint.
+            ConfigError: as ``fit``, where the promise turns out impossible.
+        """
+        part = _checkpoint.load(path)
+        facts = recalled(part.wish, part.statement, part.bundle.codec.schema)
+        model = cls(**facts, random_state=part.random_state)
+        return model._finish(part, progress)
+
+    def _finish(self, part: _checkpoint.Part, progress: Progress) -> Self:
         contents, refused = _release.first(
-            bundle,
-            wish,
-            settings=settings,
-            statement=statement,
-            random_state=self.random_state,
+            part.bundle,
+            part.wish,
+            settings=part.settings,
+            statement=part.statement,
+            random_state=part.random_state,
             progress=progress,
         )
-        self._hold(dataclasses.replace(contents, frame=entry.kind_of(table)))
+        self._hold(dataclasses.replace(contents, frame=part.frame))
         if refused is not None:
             raise refused
         return self
@@ -319,21 +353,8 @@ class FairVeil(Rows, Parameters):
             ArtifactError: not a readable model file.
         """
         contents = artifact.load(path)
-        wish, statement = contents.wish, contents.statement
-        model = cls(
-            epsilon=statement.epsilon,
-            delta=statement.delta,
-            sensitive=wish.sensitive,
-            fairness=wish.fairness,
-            strength=wish.strength,
-            target=wish.target,
-            legitimate=wish.legitimate,
-            blind=wish.blind,
-            proxies=wish.proxies,
-            shares=wish.shares,
-            generator=wish.generator,
-            schema=contents.bundle.codec.schema,
-        )
+        schema = contents.bundle.codec.schema
+        model = cls(**recalled(contents.wish, contents.statement, schema))
         return model._hold(contents)
 
     def _hold(self, contents: artifact.Contents) -> Self:
