@@ -16,7 +16,16 @@ from fairveil.tables import files
 from fairveil.tables.files import read_table, write_table
 
 SECRET = "hunter2"
-COMMANDS = ("demo", "schema", "fit", "refine", "frontier", "sample", "evaluate")
+COMMANDS = (
+    "demo",
+    "schema",
+    "fit",
+    "resume",
+    "refine",
+    "frontier",
+    "sample",
+    "evaluate",
+)
 
 
 def run(*args):
@@ -340,7 +349,10 @@ def test_interrupting_is_told_in_one_line(place, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FairVeil, "fit", stops)
-    assert refused(*fit_args(), code=130) == "Interrupted."
+    told = refused(*fit_args(), code=130)
+    assert told.startswith("Interrupted. No model was written; count what was spent")
+    monkeypatch.setattr(FairVeil, "load", stops)
+    assert refused("sample", "m", "-n", 1, "-o", "x.csv", code=130) == "Interrupted."
 
 
 # --- sample ---
