@@ -12,7 +12,7 @@ from fairveil import evaluate as evaluation
 from fairveil.cli import app
 from fairveil.schema import Schema
 from fairveil.synthesizer import FairVeil
-from fairveil.tables import files
+from fairveil.tables import entry, files
 from fairveil.tables.files import read_table, write_table
 
 SECRET = "hunter2"
@@ -286,7 +286,10 @@ def _no_row_may_be_read(*_, **__):
         (None, "no such table file; got 'x.csv'"),
         ("", "no header"),
         (f"sex,age\nf,{SECRET}\n", "lacks columns of the schema"),
-        (f"sex,age\nf,1\nm,2,{SECRET}\n", "do not fit its header"),
+        (
+            f"sex,age,pay,member,city,visits\nf,1,,,,\nm,2,,,,,{SECRET}\n",
+            "do not fit its header",
+        ),
         (f"{SECRET},{SECRET}\n", "stands twice"),
     ],
 )
@@ -305,17 +308,33 @@ def test_a_private_fit_without_schema_is_told_how_to_get_one(place):
 def test_a_private_fit_reads_text_so_that_no_type_hangs_on_a_value(place, monkeypatch):
     seen = []
 
-    def looks(_, frame, **__):
-        seen.append(frame())
+    def looks(_, paths, **__):
+        seen.append(entry.shown(entry.open_table(paths), private=True))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FairVeil, "fit", looks)
     refused(*fit_args(), code=130)
-    (frame,) = seen
-    assert all(
-        isinstance(v, str)
-        for v in frame.drop(columns=["pay", "city", "visits"]).to_numpy().ravel()
-    )
+    (head,) = seen
+    assert {str(head[name].dtype) for name in head.columns} == {"String"}
+
+
+def test_a_fit_takes_several_files_and_patterns(place, monkeypatch):
+    pytest.importorskip("duckdb")
+    seen = []
+
+    def looks(_, paths, **__):
+        seen.append(entry.open_table(paths).count())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FairVeil, "fit", looks)
+    (place / "u.csv").write_text((place / "t.csv").read_text())
+    for tables in (["t.csv", "u.csv"], ["?.csv"]):
+        refused("fit", *tables, *fit_args()[2:], code=130)
+    assert seen == [800, 800]
+    for name in ("t.csv.ledger", "u.csv.ledger"):
+        (place / name).touch()
+    line = refused("fit", "?.csv", *fit_args()[2:])
+    assert "several of the files have ledger files" in line
 
 
 def test_settings_are_refused_before_the_table_is_opened(place, monkeypatch):

@@ -160,8 +160,15 @@ def settings_of(wishes: Wishes) -> config.Fit:
     return replace(settings, measuring=measuring)
 
 
-def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
+def public_facts(
+    wishes: Wishes, table: nw.DataFrame[Any], *, declared: bool = False
+) -> Schema | Plan:
     """What is public before the fit, without looking at a value where privacy holds.
+
+    Args:
+        wishes: the settings.
+        table: its columns; its rows are looked at only where nothing is protected.
+        declared: whether the place where the table lies declares its dtypes.
 
     Returns:
         A schema where every fact is there, else a plan with the gaps that will be
@@ -173,7 +180,10 @@ def public_facts(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
         TableError: where gaps are filled, the table lacks a column that was named.
     """
     private = not math.isinf(wishes.epsilon)
-    facts = _measured(wishes, table) if private else _copied(wishes, table)
+    if private:
+        facts = _measured(wishes, table, public_dtypes=declared or wishes.public_dtypes)
+    else:
+        facts = _copied(wishes, table)
     if wishes.unit is not None and wishes.unit in facts.names:
         raise SchemaError(
             problem("the unit column is not synthesised", try_="schema.drop([unit])")
@@ -207,12 +217,14 @@ def discovers(wishes: Wishes) -> bool:
     return wishes.schema is None or bool(wishes.discover)
 
 
-def _measured(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema | Plan:
+def _measured(
+    wishes: Wishes, table: nw.DataFrame[Any], *, public_dtypes: bool
+) -> Schema | Plan:
     """The facts of a private fit: public ones, and gaps where that is allowed."""
     schema = wishes.schema
     if discovers(wishes):
         _check_named(wishes, table)
-        return plan(table, schema, unit=wishes.unit, public_dtypes=wishes.public_dtypes)
+        return plan(table, schema, unit=wishes.unit, public_dtypes=public_dtypes)
     if schema is None:
         raise SchemaError(
             problem(

@@ -7,7 +7,6 @@ could hold one. Heavy modules load inside the commands, so that ``--help`` is qu
 
 from __future__ import annotations
 
-import math
 import os
 import time
 import warnings
@@ -94,6 +93,14 @@ def _start(
 
 TablePath = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Real rows: .csv, .csv.gz or .parquet.")
+]
+
+TablePaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TABLE...",
+        help="Real rows: .csv, .csv.gz, .parquet; several, or a quoted pattern.",
+    ),
 ]
 
 
@@ -200,7 +207,7 @@ def schema(
     )
 )
 def fit(
-    table: TablePath,
+    tables: TablePaths,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Model file to write.")
@@ -281,10 +288,13 @@ def fit(
     Without a schema, categories, ranges and types are found under the same budget, so
     that nothing about the table is free. That needs some thousand rows.
     """
-    from fairveil.tables import files
+    from fairveil.tables import files, scan
 
-    book = _ledger_of(table, ledger)
-    inputs = [path for path in (table, schema, book) if path is not None]
+    found = scan.expanded(tables)
+    book = _ledger_of(found, ledger)
+    for path in found:
+        files.check_suffix(path)
+    inputs = [*found, *(path for path in (schema, book) if path is not None)]
     files.check_output(output, *inputs)
     if statement is not None:
         files.check_output(statement, *inputs, output)
@@ -312,22 +322,15 @@ def fit(
         schema=None if schema is None else Schema.load(schema),
         discover=discover,
         discovery_share=discovery_share,
-        public_dtypes=files.declares_dtypes(table),
         generator=generator,
         preset=None if preset == "default" else preset,
         random_state=random_state,
         insecure_noise_seed=insecure_noise_seed,
     )
     _wishes.check_wishes(model)  # before a row is read
-    # values are looked at for their types only where there is no privacy to keep
-    typed = math.isinf(epsilon) and schema is None
     try:
         with _cli_resume.kept(part, book=book), _console.Stages(_FIT_STAGES) as bar:
-            model.fit(
-                lambda: files.read_table(table, typed=typed),
-                progress=bar,
-                checkpoint=part,
-            )
+            model.fit(found, progress=bar, checkpoint=part)
     finally:
         if hasattr(model, "statement_"):  # what was paid for is kept, come what may
             _cli_resume.save(model, output, part)
@@ -341,13 +344,21 @@ def fit(
     )
 
 
-def _ledger_of(table: Path, named: Path | None) -> Path | None:
-    """The ledger file of a fit; one that lies beside the table cannot be passed by."""
+def _ledger_of(tables: list[Path], named: Path | None) -> Path | None:
+    """The ledger file of a fit; one that lies beside a table cannot be passed by."""
     from fairveil.privacy.book import beside
 
-    own = beside(table)
-    if not own.exists():
+    found = [own for own in dict.fromkeys(map(beside, tables)) if own.exists()]
+    if not found:
         return named
+    own = found[0]
+    if len(found) > 1:
+        raise ConfigError(
+            problem(
+                "several of the files have ledger files of their own beside them",
+                try_="one ledger file, beside the first of them",
+            )
+        )
     if named is not None and not (named.exists() and named.samefile(own)):
         raise ConfigError(
             problem(

@@ -190,9 +190,10 @@ class FairVeil(Rows, Parameters):
             path=self.ledger,
             seeded=seeded is not None,
         ) as budget:
-            table = open_table(read_by(X) if callable(X) else X)
-            seen = entry.shown(table, private=math.isfinite(self.epsilon))
-            facts = public_facts(self, seen)
+            private = math.isfinite(self.epsilon)
+            table = open_table(read_by(X) if callable(X) else X, private=private)
+            seen = entry.shown(table, private=private)
+            facts = public_facts(self, seen, declared=entry.declares(table))
             check_columns(seen, facts, unit=self.unit)
             bundle = measure_table(
                 table,

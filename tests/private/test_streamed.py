@@ -5,6 +5,7 @@ import errno
 import os
 import pickle
 import tempfile
+from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -24,12 +25,51 @@ from fairveil.tables import entry, source
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
 
+duckdb = pytest.importorskip("duckdb")
+
+
+def to_arrow(frame):
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def to_csv(frame):
+    """Two files and a pattern that finds them."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ["FORMS"]))
+    frame.iloc[:150].to_csv(folder / "a.csv", index=False)
+    frame.iloc[150:].to_csv(folder / "b.csv.gz", index=False)
+    return str(folder / "*.csv*")
+
+
+def to_parquet(frame):
+    folder = Path(tempfile.mkdtemp(dir=os.environ["FORMS"]))
+    frame.iloc[:150].to_parquet(folder / "a.parquet", index=False)
+    frame.iloc[150:].to_parquet(folder / "b.parquet", index=False)
+    return [folder / "a.parquet", folder / "b.parquet"]
+
+
+def to_duckdb(frame):
+    rows = to_arrow(frame)
+    con = duckdb.connect()
+    con.register("rows", rows)
+    return con.sql("SELECT * FROM rows")
+
+
 FORMS = {
     "pandas": lambda frame: frame,
     "polars": pl.from_pandas,
     "lazy": lambda frame: pl.from_pandas(frame).lazy(),
-    "pyarrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+    "pyarrow": to_arrow,
+    "csv": to_csv,
+    "parquet": to_parquet,
+    "duckdb": to_duckdb,
 }
+
+
+@pytest.fixture(autouse=True)
+def forms_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORMS", str(tmp_path))
+
+
 GAPS = (Gap(name="x"), Gap(name="x", kind="numeric"), Gap(name="x", kind="categorical"))
 
 
@@ -136,7 +176,9 @@ def test_a_table_that_changes_is_refused(tiny_table, tiny_schema):
             rows.encoded(codec)
 
 
-@pytest.mark.parametrize("form", ["polars", "lazy", "pyarrow"])
+@pytest.mark.parametrize(
+    "form", ["polars", "lazy", "pyarrow", "csv", "parquet", "duckdb"]
+)
 def test_no_rows_at_all(tiny_table, tiny_schema, form):
     rows = admitted(FORMS[form](tiny_table.iloc[:0])).rows
     assert rows.count() == 0
@@ -157,7 +199,7 @@ def test_streamed_rows_are_never_copied_or_shown(tiny_table):
 def test_one_row_changes_one_count_by_one_in_every_form(tiny_table):
     """The sensitivity that the accounts use, with counts from groups."""
     less = tiny_table.iloc[1:]
-    for form in ("polars", "lazy", "pyarrow"):
+    for form in ("polars", "lazy", "pyarrow", "csv", "duckdb"):
         one, two = (admitted(FORMS[form](t)).rows for t in (tiny_table, less))
         for name in tiny_table:
             for gap in GAPS:

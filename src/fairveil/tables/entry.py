@@ -5,23 +5,26 @@ Secret: the rows; none is read here. Public: column names, types, the form.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
 
 from fairveil.errors import TableError, UnsupportedError, problem
-from fairveil.tables import engines
+from fairveil.tables import engines, scan
 from fairveil.tables.frames import check_names, open_frame
 from fairveil.tables.source import ArrowSource, Source
 
-_KNOWN = "a pandas, Polars or PyArrow frame"
+_KNOWN = "a pandas, Polars or PyArrow frame, a DuckDB relation or a file"
 
 
-def open_table(table: Any) -> nw.DataFrame[Any] | Source:
+def open_table(table: Any, *, private: bool = True) -> nw.DataFrame[Any] | Source:
     """A table in any form that a fit takes, unread.
 
     Args:
-        table: a pandas frame, a Polars frame or lazy frame, or a PyArrow table.
+        table: a pandas frame, a Polars frame or lazy frame, a PyArrow table, a DuckDB
+            relation, a PySpark frame; or files (``scan.open_paths``).
+        private: whether there is privacy to keep; without it types may be guessed.
 
     Returns:
         A narwhals view of a pandas frame, or a source for every other form.
@@ -31,30 +34,48 @@ def open_table(table: Any) -> nw.DataFrame[Any] | Source:
         UnsupportedError: a frame of another library, or a library that is needed is not
             installed.
     """
+    if scan.is_paths(table):
+        found = scan.open_paths(table, typed=not private)
+    else:
+        found = _opener(table)(table)
+    return checked(found) if isinstance(found, Source) else found
+
+
+def _opener(table: Any) -> Callable[[Any], nw.DataFrame[Any] | Source]:
+    """What opens a table of this library."""
     try:
-        found = nw.from_native(table)
+        known = nw.from_native(table).implementation
     except TypeError:
         raise TableError(
             problem("this is not a data frame", got=type(table).__name__, try_=_KNOWN)
         ) from None
     except ValueError:  # narwhals refuses repeated column names
         raise TableError(problem("the table's column names are not unique")) from None
-    known = found.implementation
-    if known.is_pandas():
-        return open_frame(table)
-    if known.is_polars() and isinstance(found, nw.DataFrame):
-        return checked(_of_polars(table))
-    if known.is_polars():
-        return checked(engines.LazySource(table))
-    if known.is_pyarrow():
-        return checked(ArrowSource(table, kind="pyarrow"))
-    raise UnsupportedError(
-        problem("frames of this library are not read", got=str(known), try_=_KNOWN)
-    )
+    if known not in _OPENERS:
+        raise UnsupportedError(
+            problem("frames of this library are not read", got=str(known), try_=_KNOWN)
+        )
+    return _OPENERS[known]
 
 
-def _of_polars(frame: Any) -> ArrowSource:
+def _of_polars(frame: Any) -> Source:
+    if isinstance(nw.from_native(frame), nw.LazyFrame):
+        return engines.LazySource(frame)
     return ArrowSource(engines.of_polars(frame), kind="polars", given=frame)
+
+
+def _of_arrow(table: Any) -> Source:
+    return ArrowSource(table, kind="pyarrow")
+
+
+_OPENERS = {
+    nw.Implementation.PANDAS: open_frame,
+    nw.Implementation.POLARS: _of_polars,
+    nw.Implementation.PYARROW: _of_arrow,
+    nw.Implementation.DUCKDB: engines.DuckSource,
+    nw.Implementation.PYSPARK: engines.SparkSource,
+    nw.Implementation.PYSPARK_CONNECT: engines.SparkSource,
+}
 
 
 def shown(table: nw.DataFrame[Any] | Source, *, private: bool) -> nw.DataFrame[Any]:
@@ -75,6 +96,11 @@ def shown(table: nw.DataFrame[Any] | Source, *, private: bool) -> nw.DataFrame[A
 def kind_of(table: nw.DataFrame[Any] | Source) -> str:
     """The kind of frame that ``sample`` returns for it."""
     return table.kind if isinstance(table, Source) else "pandas"
+
+
+def declares(table: nw.DataFrame[Any] | Source) -> bool:
+    """Whether the place where the table lies declares its dtypes (Parquet)."""
+    return isinstance(table, Source) and table.declares
 
 
 def checked(source: Source) -> Source:

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 import pandas as pd
 
@@ -246,7 +246,7 @@ def _read_csv(file: Path, dtype: Any) -> pd.DataFrame:
 
 def _check_header(file: Path) -> None:
     """Pandas would rename a repeated or empty name silently; we refuse it."""
-    names = _header(file)
+    names = header_of(file, check=False)
     if not names:
         raise TableError(
             problem(
@@ -295,14 +295,26 @@ def _like_a_row(names: list[str]) -> bool:
     return len(numbers) * 4 >= len(names) and bool(numbers) and not (rising and whole)
 
 
-def _header(file: Path) -> list[str]:
-    opened = gzip.open if file.name.lower().endswith(".gz") else open
+def header_of(file: Path, *, check: bool = True) -> list[str]:
+    """The column names of a CSV file.
+
+    Raises:
+        TableError: not readable, or, if ``check``, a header that cannot be used.
+    """
+    if check:
+        _check_header(file)
 
     def first() -> list[str]:
-        with opened(file, "rt", encoding=_ENCODING, newline="") as text:
+        with opened(file) as text:
             return next((row for row in csv.reader(text) if row), [])
 
     return _parsed(file, first, _unreadable(file))
+
+
+def opened(file: Path) -> IO[str]:
+    """A CSV file as text, unpacked, without its byte order mark."""
+    open_ = gzip.open if file.name.lower().endswith(".gz") else open
+    return cast("IO[str]", open_(file, "rt", encoding=_ENCODING, newline=""))
 
 
 def _unreadable(file: Path) -> TableError:
