@@ -64,6 +64,7 @@ LEVELS = {
     "_rows": 6,
     "_spending": 6,
     "synthesizer": 6,
+    "hosts": 7,  # fits that several processes make together
     "frontier": 6,
     "_frontier_candidate": 6,
     "_frontier_measure": 6,

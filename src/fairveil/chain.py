@@ -42,6 +42,7 @@ from fairveil.private.cluster import fit_mixture
 from fairveil.private.discover import discover
 from fairveil.private.fit_vae import fit_vae
 from fairveil.private.intake import admit, recoded
+from fairveil.private.link import Link
 from fairveil.private.measure import Counter
 from fairveil.private.raw import Gate
 from fairveil.private.step import fresh_keys, seed_of
@@ -63,6 +64,7 @@ def measure_table(  # noqa: PLR0913  (all that a fit is made of)
     unit: str | None,
     max_rows_per_unit: int,
     progress: Progress,
+    link: Link | None = None,
 ) -> Bundle:
     """Spend the whole budget on a table and return what was released.
 
@@ -76,9 +78,11 @@ def measure_table(  # noqa: PLR0913  (all that a fit is made of)
         noise: source of privacy noise.
         unit, max_rows_per_unit: unit of privacy.
         progress: called with (stage, done, total).
+        link: to other processes, which hold more rows.
 
     Raises:
         BudgetError: the ledger refuses.
+        HostError: another process failed.
         TooFewRowsError: the table is too small for discovery.
     """
     gate, counted = admit(
@@ -88,6 +92,7 @@ def measure_table(  # noqa: PLR0913  (all that a fit is made of)
         ledger=ledger,
         noise=noise,
         rho=ledger.share(settings.split.rows),
+        link=link,
     )
     n_hat = counted.value
     schema, settings = _schema(gate, facts, settings, n_hat)

@@ -42,6 +42,10 @@ class ArtifactError(FairveilError):
     """A model file is damaged, hostile or of an unknown version."""
 
 
+class HostError(FairveilError):
+    """Another process of a fit over several has failed or is gone."""
+
+
 class UnsupportedError(FairveilError):
     """A wish that this version refuses rather than half fulfils."""
 

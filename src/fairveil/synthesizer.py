@@ -39,6 +39,7 @@ from fairveil.tables.frames import check_columns, read_by
 
 if TYPE_CHECKING:
     from fairveil.frontier import Frontier
+    from fairveil.private.link import Link
     from fairveil.publish.certificate import Certificate
 
 Progress = Callable[[str, int, int], None]
@@ -150,6 +151,7 @@ class FairVeil(Rows, Parameters):
         *,
         progress: Progress = _quiet,
         checkpoint: str | Path | None = None,
+        link: Link | None = None,
     ) -> Self:
         """Spend the budget on a table and train everything on what was released.
 
@@ -161,6 +163,7 @@ class FairVeil(Rows, Parameters):
             progress: called with (stage, steps done, steps).
             checkpoint: a new file for what the budget has bought, written when all of
                 it is spent; if this process dies later, ``resume`` goes on from it.
+            link: to other processes that hold more rows; ``fairveil.hosts`` gives it.
 
         Raises:
             ConfigError: a setting is impossible, or the checkpoint exists.
@@ -205,6 +208,7 @@ class FairVeil(Rows, Parameters):
                 unit=self.unit,
                 max_rows_per_unit=self.max_rows_per_unit,
                 progress=progress,
+                link=link,
             )
         if seeded is not None:  # what was found under repeatable noise stays marked
             bundle = dataclasses.replace(bundle, codec=bundle.codec.unprotected())

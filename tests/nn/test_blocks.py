@@ -123,3 +123,20 @@ def test_relax_is_one_hot_with_a_gradient(temperature):
     outside = np.ones(11, bool)
     outside[BLOCKS.span(2)] = False
     np.testing.assert_allclose(pull[:, outside], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 1e3])
+def test_cross_entropy_is_that_of_the_log_softmax(scale):
+    logits = scale * jax.random.normal(jax.random.key(4), (20, BLOCKS.width))
+    codes = np.stack([np.arange(20) % size for size in BLOCKS.sizes], axis=1)
+    rows = BLOCKS.one_hot(jnp.asarray(codes, jnp.int32))
+
+    def slow(x):
+        return -(rows * BLOCKS.log_softmax(x)).sum(axis=1)
+
+    def fast(x):
+        return BLOCKS.cross_entropy(rows, x)
+
+    np.testing.assert_allclose(fast(logits), slow(logits), rtol=1e-5, atol=1e-5)
+    slopes = [jax.grad(lambda x, f=f: f(x).sum())(logits) for f in (fast, slow)]
+    np.testing.assert_allclose(*slopes, atol=1e-5)

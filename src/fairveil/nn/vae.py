@@ -11,6 +11,7 @@ their squared error becomes a cross-entropy per column; the hard centroid term i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,14 @@ class VaeShape:
     def input_scale(self) -> float:
         """Factor that gives every one-hot row the norm 1."""
         return len(self.blocks.sizes) ** -0.5
+
+    def facts(self) -> dict[str, Any]:
+        """The sizes, as JSON can hold them."""
+        return {
+            "sizes": list(self.blocks.sizes),
+            "hidden": list(self.hidden),
+            "latent": self.latent,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +117,7 @@ def tapped_loss(
 
     mean, log_var = _split(network(_scaled(shape, rows), "enc"), shape)
     logits = network(mean + jnp.exp(0.5 * log_var) * noise, "dec")
-    reconstruction = -jnp.sum(rows * shape.blocks.log_softmax(logits), axis=1)
+    reconstruction = shape.blocks.cross_entropy(rows, logits)
     kl = 0.5 * jnp.sum(jnp.exp(log_var) + mean**2 - 1.0 - log_var, axis=1)
     loss = reconstruction + weights.kl * kl
     if centroids is not None:

@@ -25,11 +25,11 @@ from fairveil.nn import vae
 from fairveil.nn.layers import Array
 from fairveil.nn.mixture import Mixture
 from fairveil.private.devices import by_rows
-from fairveil.private.step import COMPILED, noisy_sum, row_normals
+from fairveil.private.step import COMPILED, NamedSum, noisy_sum, row_normals
 from fairveil.private.view import Border
 
 Sums = dict[str, Floats]
-STAGE = "k-means"
+STAGE, MOMENTS = "k-means", "moments"
 _NORM_MARGIN = 1e-3  # keeps float32 latents within the sensitivity
 _LEAST_VARIANCE = 0.02
 _SPLIT = 0.5  # distance at which an empty cluster restarts from a heavy one
@@ -104,7 +104,12 @@ def fit_mixture(
     moments = _chunk_moments(shape, second=True)
     noisy = noisy_sum(
         border,
-        partial(moments, layers, jnp.asarray(centroids, jnp.float32), key),
+        NamedSum(
+            moments,
+            MOMENTS,
+            {**shape.facts(), "second": True},
+            (layers, jnp.asarray(centroids, jnp.float32), key),
+        ),
         noise_stddev=stddev,
     )
     return Released(_mixture(noisy, centroids, shape, stddev), (f"{STAGE}/moments",))
@@ -129,7 +134,12 @@ def _lloyd(
         held = jnp.asarray(centroids, jnp.float32)
         noisy = noisy_sum(
             border,
-            partial(moments, layers, held, jax.random.fold_in(key, step)),
+            NamedSum(
+                moments,
+                MOMENTS,
+                {**shape.facts(), "second": False},
+                (layers, held, jax.random.fold_in(key, step)),
+            ),
             noise_stddev=stddev,
         )
         centroids = _means(noisy, centroids, shape, stddev)
@@ -139,6 +149,11 @@ def _lloyd(
 def _prior_draws(key: Array, clusters: int, shape: vae.VaeShape) -> Floats:
     draws = jax.random.normal(key, (clusters, shape.latent))
     return np.asarray(draws, dtype=np.float64)
+
+
+def named_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
+    """The sum of moments that these constants name."""
+    return _chunk_moments(shape, second=second)
 
 
 @lru_cache(maxsize=COMPILED)

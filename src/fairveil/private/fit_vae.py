@@ -30,10 +30,16 @@ from fairveil.nn import vae
 from fairveil.nn.layers import Array, ghost_clip
 from fairveil.private.cluster import refresh_centroids
 from fairveil.private.devices import summed
-from fairveil.private.step import COMPILED, ChunkSum, noisy_sum, row_normals
+from fairveil.private.step import (
+    COMPILED,
+    ChunkSum,
+    NamedSum,
+    noisy_sum,
+    row_normals,
+)
 from fairveil.private.view import Border
 
-STAGE, STEPS = "vae", "gradient steps"
+STAGE, STEPS, GRADIENT = "vae", "gradient steps", "gradient"
 _SHARE_SLACK = 1e-9  # so that shares of delta that sum to the whole always fit
 Progress = Callable[[int, int], None]
 
@@ -80,6 +86,7 @@ def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
     average = layers
     weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
     gradient = chunk_gradient(shape, weights, clip)
+    constants = _constants(shape, weights, clip)
     refresh_at = _refresh_steps(training)
     for step in range(training.steps):
         step_key = jax.random.fold_in(run_key, step)
@@ -94,7 +101,9 @@ def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
                 key=step_key,
             ).value
         held = None if centroids is None else jnp.asarray(centroids, jnp.float32)
-        total = release(partial(gradient, layers, held, step_key))
+        total = release(
+            NamedSum(gradient, GRADIENT, constants, (layers, held, step_key))
+        )
         mean = jax.tree.map(lambda g: jnp.asarray(g / expected, jnp.float32), total)
         layers, state, average = update(layers, state, average, mean)
         progress(step + 1, training.steps)
@@ -151,6 +160,20 @@ def _descent(
         return layers, state, average
 
     return jax.jit(initial), jax.jit(optimiser.init), jax.jit(update)
+
+
+def _constants(
+    shape: vae.VaeShape, weights: vae.VaeWeights, clip: float
+) -> dict[str, Any]:
+    """What ``named_gradient`` needs to make the same sum elsewhere."""
+    return {**shape.facts(), "kl": weights.kl, "cluster": weights.cluster, "clip": clip}
+
+
+def named_gradient(
+    shape: vae.VaeShape, *, kl: float, cluster: float, clip: float
+) -> Callable[..., Params]:
+    """The gradient sum that these constants name."""
+    return chunk_gradient(shape, vae.VaeWeights(kl=kl, cluster=cluster), clip)
 
 
 @lru_cache(maxsize=COMPILED)

@@ -17,7 +17,9 @@ from fairveil.codec import Codec, is_missing
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private import store
+from fairveil.private.link import Link, Question, everywhere
 from fairveil.private.raw import Gate, RawRows
+from fairveil.private.shared import SharedRaw
 from fairveil.private.streamed import StreamedRows, unit_cells
 from fairveil.private.view import Border, Sensitive, authorise, bounded
 from fairveil.tables.source import ArrowSource, Source
@@ -34,6 +36,7 @@ def admit(
     ledger: Ledger,
     noise: NoiseSource,
     rho: float,
+    link: Link | None = None,
 ) -> tuple[Gate, Released[int]]:
     """Bound each unit's rows, and release the number of rows that are left.
 
@@ -44,6 +47,7 @@ def admit(
         ledger: asked before the first cell is read.
         noise: source of the privacy noise, and of the rows kept.
         rho: budget of the row count.
+        link: to other processes, which hold more rows; then each row is a unit.
 
     Returns:
         The gate, and the noisy number of kept rows, at least 1.
@@ -54,7 +58,9 @@ def admit(
     most = 1 if unit is None else max_rows_per_unit
     what = "number of rows"
     stddev = authorise(ledger, "rows", what, sensitivity=most, rho=rho, discrete=True)
-    rows = _take_in(table, unit=unit, most=most, noise=noise)
+    rows = take_in(table, unit=unit, most=most, noise=noise)
+    if link is not None:
+        rows = SharedRaw(rows, link, noise)
     count = np.array([rows.count()])
     noisy = count + noise.discrete_gaussian(count.shape, stddev)
     n_hat = Released(max(int(noisy[0]), 1), (f"rows/{what}",))
@@ -100,23 +106,43 @@ def recoded(
 ) -> Border:
     """The same rows on merged bins; ``labels`` maps old to new codes by column."""
     old = border.rows
-    codes = store.recoded(old.unwrap(), labels, sizes)
-    rows = Sensitive(
-        codes,
+    made: list[Sensitive] = []
+
+    def own() -> list[np.ndarray]:
+        made.append(recoded_rows(old, labels, sizes))
+        return []
+
+    everywhere(old.link, recoding(labels, sizes), own)
+    return Border(made[0], border.ledger, border.noise)
+
+
+def recoding(labels: Sequence[np.ndarray | None], sizes: tuple[int, ...]) -> Question:
+    """The question that has every process recode its rows."""
+    arrays = {str(j): label for j, label in enumerate(labels) if label is not None}
+    return Question("recode", {"sizes": list(sizes)}, arrays)
+
+
+def recoded_rows(
+    old: Sensitive, labels: Sequence[np.ndarray | None], sizes: tuple[int, ...]
+) -> Sensitive:
+    """The rows of this process on merged bins."""
+    return Sensitive(
+        store.recoded(old.unwrap(), labels, sizes),
         sizes=sizes,
         rows_per_unit=old.rows_per_unit,
         units=old.unwrap_units(),
+        link=old.link,
     )
-    return Border(rows, border.ledger, border.noise)
 
 
-def _take_in(
+def take_in(
     table: nw.DataFrame[Any] | Source,
     *,
     unit: str | None,
     most: int,
     noise: NoiseSource,
 ) -> RawRows:
+    """The rows of a table that count, of this process alone."""
     if isinstance(table, Source):
         return _streamed(table, unit=unit, most=most, noise=noise)
     units = None if unit is None else _unit_codes(table[unit].to_list())

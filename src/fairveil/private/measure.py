@@ -21,6 +21,7 @@ import numpy as np
 from fairveil._types import Floats, Released
 from fairveil.marginals import Clique, Marginal, histograms
 from fairveil.privacy.gdp import discrete_stddev
+from fairveil.private.link import Question, everywhere
 from fairveil.private.view import Border
 
 
@@ -100,10 +101,14 @@ class Counter:
         new = [q for q in cliques if q not in self._cache]
         if new:
             rows = self._border.rows
-            found = histograms(rows.unwrap(), rows.sizes, new)
+            found = everywhere(
+                rows.link,
+                Question("histograms", {"cliques": new}),
+                lambda: histograms(rows.unwrap(), rows.sizes, new),
+            )
             self._cache |= zip(new, map(_short, found), strict=True)
 
 
 def _short(counts: np.ndarray) -> np.ndarray:
     """The same counts in few bytes: a wide table has thousands of histograms."""
-    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

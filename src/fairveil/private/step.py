@@ -13,7 +13,9 @@ rows contribute exactly zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,14 +25,50 @@ from jax.extend.random import threefry2x32_p
 from fairveil._types import Codes, Floats, Params
 from fairveil.errors import ConfigError, problem
 from fairveil.private import devices
+from fairveil.private.link import Question
 from fairveil.private.view import Border, PoissonSampling
 
 _ODD = 2_654_435_761  # odd, so its powers spread rows over all 32-bit words
-CHUNK = 4096  # rows of a device at a time; bounds memory, changes no result
+CHUNK = 2048  # rows of a device at a time; bounds memory, changes no result
 COMPILED = 32  # compiled functions kept between fits; they hold public constants only
 
 # (codes (chunk, columns), mask (chunk,)) -> pytree of sums over the chunk
 ChunkSum = Callable[[Codes, np.ndarray], Params]
+
+
+@dataclass(frozen=True)
+class NamedSum:
+    """A chunk sum that another process, with rows of its own, can make as well.
+
+    Attributes:
+        compiled: takes what is held, codes and mask.
+        kind: its name; ``private.lend`` knows who makes it.
+        constants: what it was compiled for; public, JSON can hold it.
+        held: released parameters, released centroids or None, and a key.
+    """
+
+    compiled: Callable[..., Params]
+    kind: str
+    constants: Mapping[str, Any]
+    held: tuple[Params, jax.Array | None, jax.Array]
+
+    def __call__(self, codes: Codes, mask: np.ndarray) -> Params:
+        """Sums over a chunk."""
+        return self.compiled(*self.held, codes, mask)
+
+    def question(self, rate: float) -> Question:
+        """The question for this sum over all rows, or over a sample of this rate."""
+        layers, centroids, key = self.held
+        arrays = {
+            f"{name}/{part}": np.asarray(value)
+            for name, layer in layers.items()
+            for part, value in layer.items()
+        }
+        arrays["key"] = np.asarray(jax.random.key_data(key))
+        if centroids is not None:
+            arrays["centroids"] = np.asarray(centroids)
+        facts = {"kind": self.kind, "constants": dict(self.constants), "rate": rate}
+        return Question("sum", facts, arrays)
 
 
 def fresh_keys(border: Border, n: int) -> list[jax.Array]:
@@ -77,21 +115,41 @@ def noisy_sum(
     """
     if math.isnan(noise_stddev) is (sampling is None):
         raise ConfigError(problem("a sum needs its own noise or a sample's, not both"))
-    picked = None
+    picked, rate = None, 1.0
     if sampling is not None:
         if sampling.border is not border:
             raise ConfigError(problem("a sample is of its own border's rows"))
         picked, noise_stddev = sampling.draw(), sampling.event.noise_stddev
+        rate = sampling.event.sampling_rate
+    rows, structure = border.rows, []
+
+    def own() -> list[Floats]:
+        total, shape = sum_of(rows.unwrap(), chunk_sum, picked)
+        structure.append(shape)
+        return total
+
+    if rows.link is None:
+        total = own()
+    elif isinstance(chunk_sum, NamedSum):
+        total = rows.link.together(chunk_sum.question(rate), own)
+    else:
+        raise TypeError("this sum has no name that other processes know")
+    noisy = [t + border.noise.gaussian(t.shape, noise_stddev) for t in total]
+    return jax.tree.unflatten(structure[0], noisy)
+
+
+def sum_of(
+    codes: Codes, chunk_sum: ChunkSum, picked: np.ndarray | None = None
+) -> tuple[list[Floats], Any]:
+    """Sums over these rows before any noise, in float64, and their tree's shape."""
     total: list[Floats] | None = None
     structure = None
-    for codes, mask in chunks(border.rows.unwrap(), picked):
-        sums = chunk_sum(codes, mask)
-        leaves, structure = jax.tree.flatten(sums)
+    for part, mask in chunks(codes, picked):
+        leaves, structure = jax.tree.flatten(chunk_sum(part, mask))
         parts = [np.asarray(leaf, dtype=np.float64) for leaf in leaves]
-        old = total or [np.zeros_like(part) for part in parts]
+        old = total or [np.zeros_like(one) for one in parts]
         total = [a + b for a, b in zip(old, parts, strict=True)]
-    noisy = [t + border.noise.gaussian(t.shape, noise_stddev) for t in total or []]
-    return jax.tree.unflatten(structure, noisy)
+    return total or [], structure
 
 
 def row_normals(key: jax.Array, codes: jax.Array, width: int) -> jax.Array:

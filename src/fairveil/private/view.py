@@ -22,6 +22,7 @@ from fairveil.privacy.gdp import discrete_stddev, exponential_e
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.privacy.zcdp import gaussian_stddev
+from fairveil.private.link import Link
 
 _PIECE = 1 << 20  # units drawn at a time; bounds memory, changes no chance
 
@@ -36,9 +37,10 @@ class Sensitive:
             through ``bounded``); every sensitivity is multiplied by it.
         units: unit of each row, shape ``(n,)``, numbered from 0 without gaps (a null is
             a unit of its own); None: each row is a unit. Secret, for sampling by unit.
+        link: to other processes that hold more rows; None: these are all.
     """
 
-    __slots__ = ("_codes", "_units", "rows_per_unit", "sizes")
+    __slots__ = ("_codes", "_units", "link", "rows_per_unit", "sizes")
 
     def __init__(
         self,
@@ -47,7 +49,9 @@ class Sensitive:
         sizes: tuple[int, ...],
         rows_per_unit: int = 1,
         units: np.ndarray | None = None,
+        link: Link | None = None,
     ) -> None:
+        self.link = link
         self._codes = codes
         self._units = units
         self.sizes = sizes
@@ -235,6 +239,11 @@ def _with_noise(event: PoissonGaussian, rho: float) -> PoissonGaussian:
     while noisy.rho > rho:  # the product was rounded
         noisy = replace(noisy, noise_stddev=noisy.noise_stddev * (1.0 + 1e-6))
     return noisy
+
+
+def coins(noise: NoiseSource, size: int, rate: float) -> np.ndarray:
+    """A mask, shape ``(size,)``: who takes part in a sample of this rate."""
+    return _bernoulli(noise, size, rate)
 
 
 def _bernoulli(noise: NoiseSource, size: int, rate: float) -> np.ndarray:
