@@ -39,7 +39,9 @@ LEVELS = {
     "_trim": 2,
     "_sizing": 2,
     "codec": 2,
+    "_asked": 2,
     "_where": 2,
+    "_groups": 2,
     "marginals": 2,
     "_cliques": 2,
     "tables": 2,
@@ -62,6 +64,7 @@ LEVELS = {
     "_promise": 6,
     "_release": 6,
     "_rows": 6,
+    "_partial": 6,
     "_spending": 6,
     "synthesizer": 6,
     "hosts": 7,  # fits that several processes make together

@@ -24,6 +24,7 @@ COMMANDS = (
     "refine",
     "frontier",
     "sample",
+    "complete",
     "evaluate",
 )
 
@@ -384,6 +385,45 @@ def test_a_sample_has_the_rows_asked_for(model):
     assert len(read_table("x.csv")) == 7
     worked("sample", model, "-n", 0, "-o", "x.csv")
     assert len(read_table("x.csv")) == 0
+
+
+def test_a_sample_under_conditions_in_equal_shares(model):
+    result = worked(
+        *("sample", model, "-n", 40, "-o", "x.csv", "--random-state", 1),
+        *("--where", "age=20..60", "--where", "city=north|", "--balance", "sex"),
+    )
+    assert "Fair: " in result.stdout
+    drawn = read_table("x.csv", typed=True)
+    assert drawn["age"].between(20, 60).all()
+    assert set(drawn["city"].dropna()) <= {"north"}
+    assert (drawn["sex"] == "f").sum() == 20
+
+
+def test_rows_of_ones_own_are_completed(model, place):
+    (place / "mine.csv").write_text("sex,age\nf,\n,30\n", encoding="utf-8")
+    result = worked("complete", model, "mine.csv", "-o", "full.csv")
+    assert "no promise of privacy covers them" in result.stdout
+    full = read_table("full.csv", typed=True)
+    assert full["sex"].iloc[0] == "f"
+    assert full["age"].iloc[1] == 30
+    assert full[["sex", "age"]].notna().all().all()
+    assert "overwrite an input" in refused(
+        "complete", model, "mine.csv", "-o", "mine.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--where", "ages=3"), "COLUMN=LOW..HIGH"),
+        (("--where", "age=100"), "no such value"),
+        (("--where", "sex=x"), "one of f, m"),
+        (("--balance", "nope"), "COLUMN:VALUE=SHARE"),
+        (("--balance", "age"), "no groups of its own"),
+    ],
+)
+def test_conditions_that_cannot_be_are_explained(model, option, told):
+    assert told in refused("sample", model, "-n", 5, "-o", "x.csv", *option)
 
 
 @pytest.mark.parametrize(

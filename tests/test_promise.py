@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fairveil import FairVeil, _release
-from fairveil._promise import fairness_promise
+from fairveil._promise import fairness_promise, promise_of_sample
 from fairveil.config import GanTraining
 from fairveil.errors import ArtifactError, ConfigError
 from fairveil.post.wish import Wish
@@ -48,6 +48,25 @@ def test_the_words_say_what_is_promised_and_what_is_not(settings, words):
         assert word in told["promise"]
     assert told["costs_privacy"] is False
     json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "balance", "words"),
+    [
+        ({}, ["job"], [], "holds in this sample"),
+        ({}, [], ["sex", "job"], "holds in this sample"),
+        ({"legitimate": ("job",)}, [], ["sex", "age"], "in part: groups and other"),
+        ({"legitimate": ("job",)}, ["age"], ["sex"], "holds in this sample"),
+        ({"fairness": "outcome", "target": "pay"}, ["sex"], ["pay"], "holds in this"),
+        ({"fairness": "outcome", "target": "pay"}, ["job"], [], "picked by job the"),
+        ({"fairness": None}, ["job"], [], "switched off"),
+    ],
+)
+def test_what_it_becomes_in_a_sample(settings, where, balance, words):
+    wish = wish_of(**settings)
+    told = promise_of_sample(wish, where, balance)
+    assert told.startswith(fairness_promise(wish)["promise"])
+    assert words in told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Conditions: what they let through, what their evidence is worth, what is refused."""
 
+import datetime as dt
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -8,7 +11,7 @@ from fairveil._where import condition
 from fairveil.bins import Bins
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.errors import ConfigError
-from fairveil.schema import Column
+from fairveil.schema import Column, Schema
 
 SEX = Column(name="sex", kind="categorical", categories=("f", "m"), nullable=True)
 SIZE = Column(
@@ -153,12 +156,59 @@ def test_every_decoded_value_meets_it(data):
         ({"age": "old"}, "needs numbers"),
         ({"age": (91, None)}, "no such value.*0 to 90"),
         ({"age": 17.5}, "no such value"),
-        ({"dose": 0.25}, "a range, for it is continuous"),
+        ({"dose": 0.25}, "a range that holds"),
     ],
 )
 def test_refused(where, said):
     with pytest.raises(ConfigError, match=said):
         condition(CODEC, where)
+
+
+BORN = Column(name="born", kind="date", lower="2000-01-01", upper="2009-12-31")
+STAY = Column(name="stay", kind="duration", lower="PT0S", upper="PT10H")
+
+
+@pytest.mark.parametrize(
+    ("column", "where", "first", "last"),
+    [
+        (BORN, ("2001-02-03", None), "2001-02-03", "2009-12-31"),
+        (BORN, dt.date(2005, 5, 5), "2005-05-05", "2005-05-05"),
+        (BORN, (None, dt.date(2000, 3, 1)), "2000-01-01", "2000-03-01"),
+        (STAY, (dt.timedelta(hours=1), "PT2H"), "01:00:00", "02:00:00"),
+    ],
+)
+def test_dates_and_durations(column, where, first, last):
+    codec = Codec.on_grid(Schema(columns=(column,)))
+    found = condition(codec, {column.name: where})
+    codes = np.flatnonzero(found.evidence[0] > 0).astype(np.int32)
+    values = pd.Series(
+        found.codec.columns[0].decode(np.repeat(codes, 500), np.random.default_rng(1))
+    )
+    convert = pd.Timedelta if column is STAY else pd.Timestamp
+    assert convert(first) <= values.min()
+    assert values.max() <= convert(last)
+    with pytest.raises(ConfigError, match="ISO 8601"):
+        condition(codec, {column.name: "soon"})
+
+
+def test_codes_outside_the_bounds_are_met_where_they_are_named():
+    column = Column(
+        name="n", kind="numeric", lower=0, upper=50, decimals=0, special=(-9.0, 99.0)
+    )
+    codec = Codec.on_grid(Schema(columns=(column,)))
+    rng = np.random.default_rng(1)
+
+    def values(where):
+        found = condition(codec, {"n": where})
+        codes = np.flatnonzero(found.evidence[0] > 0).astype(np.int32)
+        return set(found.codec.columns[0].decode(codes, rng))
+
+    assert values((49, None)) == {49, 50}
+    assert values((None, 0)) == {0}
+    assert values([99, (49, 50)]) == {49, 50, 99}
+    assert values((-20, 0)) == {-9, 0}
+    with pytest.raises(ConfigError, match="no such value"):
+        condition(codec, {"n": (60, 70)})
 
 
 def test_other_columns_stay():

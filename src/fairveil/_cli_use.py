@@ -1,4 +1,4 @@
-"""The commands that use a release: ``sample`` and ``evaluate``.
+"""The commands that use a release: ``sample``, ``complete`` and ``evaluate``.
 
 Public: models and releases. ``evaluate`` reads real rows on purpose; what it prints is
 confidential and says so. No message repeats a value of a table.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fairveil import _console
+from fairveil import _asked, _console
 from fairveil.errors import ConfigError, FairveilError, problem
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ Predicted = Annotated[
 Positive = Annotated[
     str | None, typer.Option(help="Value of the target that counts as the event.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUES",
+        help="Every row meets it: sex=Female, age=0..18, job=a|b; empty: missing.",
+    ),
+]
+Balanced = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN[:SHARES]",
+        help="Equal shares of a column's values, or sex:Female=.5,Male=.5.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +53,9 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog="Example: fairveil sample model.fairveil -n 10000 -o synthetic.csv"
     )(sample)
+    app.command(
+        epilog="Example: fairveil complete model.fairveil rows.csv -o complete.csv"
+    )(complete)
     app.command(
         epilog=(
             "Example: fairveil evaluate patients.csv synthetic.csv --sensitive "
@@ -59,6 +76,8 @@ def sample(
     random_state: Annotated[
         int | None, typer.Option(help="Seed that makes the rows repeatable.")
     ] = None,
+    where: Where = None,
+    balance: Balanced = None,
 ) -> None:
     """Draw synthetic rows from a model; any number costs no privacy."""
     from fairveil.tables import files
@@ -68,10 +87,59 @@ def sample(
     from fairveil.synthesizer import FairVeil
 
     fitted = FairVeil.load(model)
-    files.write_table(fitted.sample(number, random_state=random_state), output)
+    asked: dict[str, Any] = {}
+    if where:
+        asked["where"] = _asked.conditions(where, fitted.schema_)
+    if balance:
+        asked["balance"] = _asked.shares(balance, fitted.schema_.names)
+    files.write_table(fitted.sample(number, random_state, **asked), output)
     _console.say(
         f"Wrote {output}: {number:,} synthetic rows.",
         str(fitted.statement_).split("\n")[0],
+        *([f"Fair: {fitted.promise_of_sample(**asked)}"] if asked else []),
+    )
+
+
+def complete(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
+    ],
+    rows: Annotated[
+        Path, typer.Argument(metavar="ROWS", help="Your rows: some of the columns.")
+    ],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")
+    ],
+    keep_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES", help="Columns whose empty cells are values and stay."
+        ),
+    ] = None,
+    random_state: Annotated[
+        int | None, typer.Option(help="Seed that makes the cells repeatable.")
+    ] = None,
+) -> None:
+    """Fill the empty cells and absent columns of rows of your own.
+
+    The rows you give stand outside the promise of privacy, and so does what is written.
+    """
+    from fairveil.tables import files
+
+    files.check_output(output, model, rows)
+    files.check_suffix(output)
+    from fairveil.synthesizer import FairVeil
+
+    fitted = FairVeil.load(model)
+    given = files.read_table(rows)
+    made = fitted.complete(
+        given, keep_missing=column_names(keep_missing), random_state=random_state
+    )
+    files.write_table(made, output)
+    _console.say(
+        f"Wrote {output}: {len(made):,} rows, completed.",
+        "Cells that you gave are your own: no promise of privacy covers them.",
     )
 
 

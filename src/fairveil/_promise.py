@@ -6,7 +6,7 @@ may make many releases, each with a promise of its own, and none costs privacy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fairveil.post.wish import Wish
@@ -41,6 +41,15 @@ _LOOSE = (
 )
 _SHARES = " Shares of the groups were set, not measured: {shares}."
 
+_STILL = " This holds in this sample, too; its shares are as asked, not as measured."
+_NOT_AMONG = (
+    " This is a promise of the whole release: among rows picked by {columns} the "
+    "groups may differ in the target."
+)
+_MIXED = (
+    " In this sample it holds in part: groups and other columns were balanced together."
+)
+
 
 def fairness_promise(wish: Wish) -> dict[str, Any]:
     """The promise as plain JSON values, its words first."""
@@ -58,6 +67,31 @@ def fairness_promise(wish: Wish) -> dict[str, Any]:
         else {name: dict(found) for name, found in wish.shares.items()},
         "costs_privacy": False,
     }
+
+
+def promise_of_sample(
+    wish: Wish, where: Collection[str] = (), balance: Collection[str] = ()
+) -> str:
+    """What the promise becomes for rows under a condition, or of balanced groups.
+
+    Args:
+        wish: of the release.
+        where: names of the columns that a condition is about.
+        balance: names of the columns whose shares are set.
+    """
+    named = {*where, *balance}
+    if wish.fairness is None or not wish.sensitive or not named:
+        return _words(wish)
+    own = named & set(wish.sensitive)
+    if wish.fairness == "outcome":
+        others = sorted(named - {wish.target, *wish.sensitive, *wish.legitimate})
+        if not others:
+            return _words(wish) + _STILL
+        return _words(wish) + _NOT_AMONG.format(columns=", ".join(others))
+    mixed = own and set(balance) - own
+    if mixed and (wish.legitimate or wish.strength < 1.0):
+        return _words(wish) + _MIXED
+    return _words(wish) + _STILL
 
 
 def _words(wish: Wish) -> str:

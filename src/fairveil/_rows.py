@@ -6,16 +6,25 @@ condition, is post-processing and costs no privacy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fairveil import _check, artifact
-from fairveil._where import condition
+from fairveil._groups import Wanted, groups, sizes
+from fairveil._partial import Given
+from fairveil._promise import promise_of_sample
+from fairveil._where import Condition, condition
+from fairveil.post.complete import completed
 from fairveil.post.conditional import Conditional
 from fairveil.seeds import Seeds
 from fairveil.tables import kinds
 
 if TYPE_CHECKING:
+    from fairveil._groups import Group
+    from fairveil._types import Values
+    from fairveil.post.sample import Sampler
     from fairveil.schema import Schema
 
 
@@ -30,6 +39,7 @@ class Rows:
         random_state: int | None = None,
         *,
         where: Mapping[str, Any] | None = None,
+        balance: Wanted | None = None,
         backend: str | None = None,
     ) -> Any:
         """N synthetic rows: same columns, order, dtypes and kind of frame as the table.
@@ -43,12 +53,17 @@ class Rows:
                 a tuple ``(low, high)`` with both ends included (None: open), or a list
                 of values and ranges. The rows follow the law of a plain sample that is
                 filtered; docs/sampling.md has how close they come.
+            balance: groups in other shares than the table's: a column or several,
+                whose values (or combinations) get equal shares, or a mapping such as
+                ``{"income": {">50K": 0.4}}``. Within a group rows keep their law.
+                ``promise_of_sample`` says what a promise of fairness becomes.
             backend: another kind of frame: ``"pandas"``, ``"polars"``, ``"pyarrow"``.
 
         Raises:
             NotFittedError: before ``fit``.
-            ConfigError: n is not an integer of at least 0; or no row, or hardly any
-                row of this release, meets the condition; or no such backend.
+            ConfigError: n is not an integer of at least 0; no row, or hardly any row
+                of this release, meets the condition or belongs to a group; shares that
+                cannot be; no such backend.
             UnsupportedError: the backend's library is not installed.
         """
         contents = self._fitted()
@@ -56,12 +71,98 @@ class Rows:
         _check.whole(0, n=n)
         kinds.check_kind(kind)
         seeds = Seeds.of(random_state)
-        if where is None or where == {}:
-            return kinds.framed(sampler.values(int(n), seeds), self.schema_, kind)
-        asked = condition(sampler.codec, where)
-        codes = Conditional(sampler, asked.evidence, seeds).codes(int(n))
-        values = asked.codec.decode(codes, seeds.generator("decode"))
+        if balance is not None:
+            parts = groups(sampler.codec, balance, where or {})
+            values = _balanced(sampler, parts, int(n), seeds)
+        elif where is None or where == {}:
+            values = sampler.values(int(n), seeds)
+        else:
+            asked = condition(sampler.codec, where)
+            values = _conditional(sampler, asked, int(n), seeds)
         return kinds.framed(values, self.schema_, kind)
+
+    def complete(
+        self,
+        rows: Any,
+        *,
+        keep_missing: Collection[str] = (),
+        random_state: int | None = None,
+    ) -> Any:
+        """Rows of the caller with their open cells drawn, given the others.
+
+        The rows are the caller's own data: they stand outside the promise, which is
+        about the table that was fitted, and are not kept.
+
+        Args:
+            rows: a frame with some of the columns. A column that is not there is drawn
+                as in a sample, missing values included; a missing cell in a column that
+                is there is filled with a value.
+            keep_missing: columns whose missing cells are values and stay missing.
+            random_state: makes the cells repeatable.
+
+        Returns:
+            All columns in the schema's order and dtypes, in the kind of frame that was
+            fitted; given cells as they were.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            TableError: not a frame, a column that the release does not have, or a cell
+                that is no value of its column.
+            ConfigError: ``keep_missing`` names what cannot be missing.
+        """
+        contents, seeds = self._fitted(), Seeds.of(random_state)
+        codec = contents.sampler.codec
+        given = Given(rows, codec, keep_missing)
+        codes = completed(contents.sampler, given.partial, seeds)
+        drawn = codec.decode(codes, seeds.generator("decode"))
+        made = kinds.framed(given.values(drawn), self.schema_, contents.frame)
+        same = hasattr(rows, "index") and hasattr(made, "set_axis")
+        return made.set_axis(rows.index, axis=0) if same else made
+
+    def promise_of_sample(
+        self,
+        *,
+        where: Mapping[str, Any] | None = None,
+        balance: Wanted | None = None,
+    ) -> str:
+        """What the promise of fairness becomes in such a sample, in words.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        named = (balance,) if isinstance(balance, str) else tuple(balance or ())
+        return promise_of_sample(self._fitted().wish, tuple(where or ()), named)
 
     def _fitted(self) -> artifact.Contents:
         raise NotImplementedError
+
+
+def _conditional(
+    sampler: Sampler, asked: Condition, n: int, seeds: Seeds
+) -> dict[str, Values]:
+    codes = Conditional(sampler, asked.evidence, seeds).codes(n)
+    return asked.codec.decode(codes, seeds.generator("decode"))
+
+
+def _balanced(
+    sampler: Sampler, parts: list[Group], n: int, seeds: Seeds
+) -> dict[str, Values]:
+    """Each group's rows, shuffled together."""
+    counts = sizes([group.share for group in parts], n)
+    found = [
+        _conditional(sampler, group.condition, count, Seeds(seeds.number(f"group {i}")))
+        for i, (group, count) in enumerate(zip(parts, counts, strict=True))
+    ]
+    order = seeds.generator("groups").permutation(n)
+    return {
+        name: _taken([values[name] for values in found], order)
+        for name in sampler.codec.names
+    }
+
+
+def _taken(parts: list[Values], order: np.ndarray) -> Values:
+    """One column of all groups in this order."""
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)[order]
+    together = [value for part in parts for value in part]
+    return [together[i] for i in order]

@@ -8,6 +8,7 @@ with it decodes such codes into values that meet the condition, all of them.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from fairveil import _iso
 from fairveil._types import Floats
 from fairveil.bins import Bins
 from fairveil.codec import Codec, ColumnCodec, Inside, as_number, is_missing
@@ -48,7 +50,8 @@ def condition(codec: Codec, where: Mapping[str, Any]) -> Condition:
     Args:
         codec: of the release.
         where: by column a value; a tuple ``(low, high)``, both ends included and None
-            for an open one, of a numeric column or of ordered categories; or a list or
+            for an open one, of a column of numbers, dates or times (ISO 8601 text or
+            Python's own) or of ordered categories; or a list or
             set of values and ranges. None as a value means missing.
 
     Raises:
@@ -88,7 +91,7 @@ def _column(codec: ColumnCodec, asked: Any) -> tuple[ColumnCodec, Floats]:
         return codec, evidence
     if not parts:
         return codec, evidence
-    intervals = [_interval(codec.column, part) for part in parts]
+    intervals = [interval(codec.column, part) for part in parts]
     inner, held = _cut(codec, _joined(intervals))
     evidence[: codec.regular] = held
     return inner, evidence
@@ -116,19 +119,19 @@ def _codes(codec: ColumnCodec, part: Any) -> list[int]:
     """
     column = codec.column
     if not isinstance(part, tuple):
-        return [_code(codec, part)]
+        return [code_of(codec, part)]
     if not column.ordered:
         what = f"a range needs a numeric or ordered column, and {column.name!r} is none"
         raise ConfigError(problem(what, got=part, try_="a list of values"))
     low, high = _ends(part, column.name)
-    first = 0 if low is None else _code(codec, low)
-    last = codec.regular - 1 if high is None else _code(codec, high)
+    first = 0 if low is None else code_of(codec, low)
+    last = codec.regular - 1 if high is None else code_of(codec, high)
     if first > last:
         raise ConfigError(problem(f"the range of {column.name!r} is empty", got=part))
     return list(range(first, last + 1))
 
 
-def _code(codec: ColumnCodec, value: Any) -> int:
+def code_of(codec: ColumnCodec, value: Any) -> int:
     """Code of a category, by text or by number as ``encode`` reads it."""
     texts = [str(known) for known in codec.values]
     if codec.column.kind == "boolean" and str(value).lower() in ("true", "false"):
@@ -153,29 +156,52 @@ def _ends(part: tuple[Any, ...], name: str) -> tuple[Any, Any]:
     return part
 
 
-def _interval(column: Column, part: Any) -> Interval:
+def interval(column: Column, part: Any) -> Interval:
     """The values that are asked for, on the column's scale; a value alone is two ends.
 
     Raises:
         ConfigError: not numbers, or none that the column can hold.
     """
-    lower, upper = column.ends()
     low, high = _ends(part, column.name) if isinstance(part, tuple) else (part, part)
+    scale, reach = column.ends(), column.reach()  # an open end stops before codes
     ends = (
-        -math.inf if low is None else as_number(low),
-        math.inf if high is None else as_number(high),
+        scale[0] if low is None else _number(column, low, 1),
+        scale[1] if high is None else _number(column, high, -1),
     )
     if any(math.isnan(end) for end in ends):
-        what = f"a condition on {column.name!r} needs numbers"
-        raise ConfigError(problem(what, got=part, try_="a number, or (low, high)"))
-    if ends[0] > ends[1]:
+        temporal = column.kind in _iso.TEMPORAL
+        what = f"a condition on {column.name!r} needs "
+        what += f"a {column.kind} in ISO 8601" if temporal else "numbers"
+        raise ConfigError(problem(what, got=part, try_="a value, or (low, high)"))
+    if ends[0] > ends[1] and low is not None and high is not None:
         raise ConfigError(problem(f"the range of {column.name!r} is empty", got=part))
-    first = _on_scale(max(ends[0], lower), column.decimals, math.ceil)
-    last = _on_scale(min(ends[1], upper), column.decimals, math.floor)
+    first = _on_scale(max(ends[0], reach[0]), column.places, math.ceil)
+    last = _on_scale(min(ends[1], reach[1]), column.places, math.floor)
     if first > last:
         what = f"the column {column.name!r} has no such value"
-        raise ConfigError(problem(what, got=part, try_=f"{lower:g} to {upper:g}"))
+        bounds = f"{column.lower} to {column.upper}"
+        raise ConfigError(problem(what, got=part, try_=bounds))
     return first, last
+
+
+def _number(column: Column, value: Any, side: int) -> float:
+    """A bound on the column's scale, inwards; not-a-number where it is none."""
+    if column.kind not in _iso.TEMPORAL:
+        return as_number(value)
+    if isinstance(value, dt.timedelta):
+        nanoseconds = _iso.of_timedelta(value)
+        text = _iso.text_of_ticks(nanoseconds, "duration", "nanosecond")
+    elif isinstance(value, dt.date | dt.time):
+        text = value.isoformat()
+    else:
+        text = str(value)
+    try:
+        ticks = _iso.ticks_of_text(
+            text, column.kind, column.unit, zone=column.zone, side=side
+        )
+    except (ValueError, OverflowError):
+        return math.nan
+    return float(ticks)
 
 
 def _on_scale(value: float, decimals: int | None, inwards: Any) -> float:
@@ -219,7 +245,7 @@ def _cut(codec: ColumnCodec, intervals: list[Interval]) -> tuple[ColumnCodec, Fl
     low, high, label, left = low[order], high[order], label[order], left[order]
     if not (left > 0).any():
         what = f"the column {codec.column.name!r} has no such value"
-        raise ConfigError(problem(what, try_="a range, for it is continuous"))
+        raise ConfigError(problem(what, try_="a range that holds some of its values"))
     bin_lows, bin_highs = inside.bins.lows.copy(), inside.bins.highs.copy()
     for b in np.unique(label):
         bin_lows[b], bin_highs[b] = low[label == b].min(), high[label == b].max()
