@@ -10,6 +10,7 @@
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
 #   make bench-full  every table, method, budget and seed, in days; resumes
 #   make pages   docs/benchmarks.md and docs/reproduction.md from the results that are kept
+#   make export-tools  the environment that the tests of exports validate them with
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -36,7 +37,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page frontier audit bench bench-full pages lint lock clean
+.PHONY: help demo test figures fairness fairness-page frontier audit bench bench-full pages export-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,7 +46,7 @@ help:
 demo: $(VENV)/.run
 	$(BIN)/fairveil demo $(ARGS)
 
-test: lint
+test: lint export-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 figures: $(VENV)/.run
@@ -83,6 +84,13 @@ pages: $(VENV)/.test
 	$(BENCH) page $(RESULTS)/fairveil.jsonl $(RESULTS)/peers.jsonl
 	$(BIN)/python -m fairveil.bench.reproduction $(RESULTS)/fairveil.jsonl \
 		-o docs/reproduction.md
+
+export-tools: $(VENV)/export-tools/.made
+
+$(VENV)/export-tools/.made: tests/publish/export-tools.txt | $(VENV)/.made
+	$(PYTHON) -m venv $(VENV)/export-tools
+	$(VENV)/export-tools/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -91,6 +91,7 @@ LEVELS = {
     "_stages": 7,
     "_cli_ledger": 7,
     "_cli_certify": 7,
+    "_cli_export": 8,
     "_cli_audit": 8,
     "_cli_refine": 8,
     "_cli_resume": 8,

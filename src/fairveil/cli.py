@@ -27,6 +27,7 @@ from fairveil import (
     _console,
 )
 from fairveil._cli_bench import bench_app
+from fairveil._cli_export import export_app
 from fairveil._cli_ledger import ledger_app
 from fairveil._cli_refine import (
     Blind,
@@ -378,6 +379,7 @@ _cli_privacy.register(app)
 _cli_certify.register(app)
 _cli_audit.register(app)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(export_app, name="export")
 app.add_typer(bench_app, name="bench")
 
 
