@@ -31,7 +31,7 @@ from fairveil.schema import Column, Schema
 
 # No honest number comes near it (bounds of a schema end at 2^53), and products of two,
 # summed over a layer, stay finite in float32.
-_MOST_SWEEPS = 1000  # more would only be a trap for whoever samples
+_MOST_SWEEPS = 100  # more would only be a trap for whoever samples
 _LARGEST = 2.0**54
 _SUM_TOLERANCE = 1e-9  # of probabilities; what NumPy's draws allow is wider
 _LEAST_CONDITION = 1e-9  # of covariances: their roots and inverses can be trusted

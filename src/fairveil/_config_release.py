@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 from fairveil import _check
 
+# A model file may come from anybody, and its settings are used again by ``refine`` and
+# ``sample``: so they are bounded where they are made, at 100 times the default work.
+_MOST_ROW_STEPS = 2e8  # generator steps times the rows that each looks at
+_WIDEST = 4096
+_MOST_CHOICES = _MOST_SWEEPS = 100
+_MOST_POOL = 2_000_000
+_MOST_PAIRS = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class GanTraining:
@@ -51,6 +59,10 @@ class GanTraining:
         _check.whole(1, steps=self.steps, critic_steps=self.critic_steps)
         _check.whole(2, batch=self.batch, marginal_batch=self.marginal_batch)
         _check.positive(learning_rate=self.learning_rate, temperature=self.temperature)
+        for width in (self.noise, self.extra, *self.critic, *self.fair_critic):
+            _check.in_range(0, _WIDEST, width=width)
+        rows = self.critic_steps * self.batch + self.marginal_batch
+        _check.in_range(1, _MOST_ROW_STEPS, row_steps=self.steps * rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +94,10 @@ class Calibration:
 
     def __post_init__(self) -> None:
         _check.whole(1, pool=self.pool, sweeps=self.sweeps, choices=self.choices)
-        _check.in_range(1, 1000, choices=self.choices)
+        _check.in_range(1, _MOST_CHOICES, choices=self.choices)
+        _check.in_range(1, _MOST_SWEEPS, sweeps=self.sweeps)
+        _check.in_range(0, _MOST_SWEEPS, iterations=self.iterations)
+        _check.in_range(1, _MOST_POOL, pool=self.pool)
+        _check.in_range(0, _MOST_PAIRS, most_pairs=self.most_pairs)
         _check.whole(0, iterations=self.iterations)
         _check.positive(softness=self.softness)

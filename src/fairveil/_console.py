@@ -13,7 +13,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -107,6 +106,8 @@ class Commands(TyperGroup):
             OSError: it cannot be written.
         """
         self.until_the_end.enter_context(_log.listening(_log.JsonLines(path)))
+        from importlib import metadata  # noqa: PLC0415  (parses mail headers)
+
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
         versions = {name: metadata.version(name) for name in _TOLD_VERSIONS}
         versions["fairveil"] = __version__

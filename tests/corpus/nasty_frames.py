@@ -629,8 +629,8 @@ def _a_number():
 
 
 @nasty
-def _text():
-    return WORD
+def _the_name_of_no_file():
+    return "no such table"
 
 
 @nasty
