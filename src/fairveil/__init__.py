@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairveil.certificate import certify
+    from fairveil.planning import plan
     from fairveil.privacy.statement import Statement
     from fairveil.schema import Column, Schema
     from fairveil.synthesizer import FairVeil
 
 __version__ = "0.1.0"
-__all__ = ["Column", "FairVeil", "Schema", "Statement", "__version__", "certify"]
+__all__ = [
+    "Column",
+    "FairVeil",
+    "Schema",
+    "Statement",
+    "__version__",
+    "certify",
+    "plan",
+]
 
 _HOMES = {
     "FairVeil": "fairveil.synthesizer",
@@ -23,6 +32,7 @@ _HOMES = {
     "Column": "fairveil.schema",
     "certify": "fairveil.certificate",
     "Statement": "fairveil.privacy.statement",
+    "plan": "fairveil.planning",
 }
 
 

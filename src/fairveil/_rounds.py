@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from fairveil._cliques import cliques_of
-from fairveil._sizing import signal
+from fairveil._sizing import rounds_of
 from fairveil._types import Codes, Floats
 from fairveil.config import Fit, Measuring
 from fairveil.marginals import Clique, Marginal, Sizes, cells
@@ -224,20 +224,6 @@ def shares_by_cells(size: Sequence[int], wish: Measuring) -> Floats:
     """Parts of one budget for marginals of these numbers of cells; they sum to 1."""
     prices = _relative(size, wish)
     return prices / prices.sum()
-
-
-def rounds_of(wish: Measuring, rho: float, n_hat: int) -> int:
-    """Rounds to plan for, from how far a row count stands out of the noise.
-
-    The ratio is that of n_hat and the noise of one count under the whole budget. More
-    rows, or more budget, make more marginals worth their price; the power comes from
-    a few trials on public tables and is not fitted.
-    """
-    if wish.rounds == 0:
-        return 0
-    clear = signal(n_hat, rho)
-    planned = wish.rounds * (clear / wish.reference_signal) ** wish.rounds_exponent
-    return round(min(max(planned, wish.least_rounds), wish.most_rounds))
 
 
 def _independent(

@@ -12,7 +12,7 @@ import dataclasses
 import math
 
 from fairveil.bins import GRID_CELLS
-from fairveil.config import Fit
+from fairveil.config import Fit, Measuring
 
 _WORTH_A_WORD = 0.03  # of all rows: noise of a count that users should know of
 
@@ -20,6 +20,20 @@ _WORTH_A_WORD = 0.03  # of all rows: noise of a count that users should know of
 def signal(n_hat: float, rho: float) -> float:
     """How far the row count would stand out of its noise under the whole budget."""
     return n_hat * math.sqrt(2.0 * rho)
+
+
+def rounds_of(wish: Measuring, rho: float, n_hat: int) -> int:
+    """Rounds to plan for, from how far a row count stands out of the noise.
+
+    The ratio is that of n_hat and the noise of one count under the whole budget. More
+    rows, or more budget, make more marginals worth their price; the power comes from
+    a few trials on public tables and is not fitted.
+    """
+    if wish.rounds == 0:
+        return 0
+    clear = signal(n_hat, rho)
+    planned = wish.rounds * (clear / wish.reference_signal) ** wish.rounds_exponent
+    return round(min(max(planned, wish.least_rounds), wish.most_rounds))
 
 
 def one_way_noise(settings: Fit, *, n_hat: float, rho: float, columns: int) -> float:

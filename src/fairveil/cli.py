@@ -20,6 +20,7 @@ from fairveil import (
     _cli_audit,
     _cli_certify,
     _cli_frontier,
+    _cli_plan,
     _cli_privacy,
     _cli_refine,
     _cli_resume,
@@ -371,6 +372,7 @@ def _ledger_of(tables: list[Path], named: Path | None) -> Path | None:
     return own
 
 
+_cli_plan.register(app)
 _cli_use.register(app)
 _cli_refine.register(app)
 _cli_resume.register(app)

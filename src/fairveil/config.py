@@ -190,7 +190,7 @@ class Measuring:
     Attributes:
         most_bins: bins of a numeric column at most (32 is the limit).
         rounds: adaptive rounds (select one marginal, measure it, fit) at the reference
-            signal; see ``_rounds.rounds_of``.
+            signal; see ``_sizing.rounds_of``.
         reference_signal: ratio of the row count to the noise of a count that was given
             the whole budget, at which ``rounds`` holds.
         rounds_exponent: power of the signal with which the rounds grow.

@@ -140,3 +140,30 @@ def test_cross_entropy_is_that_of_the_log_softmax(scale):
     np.testing.assert_allclose(fast(logits), slow(logits), rtol=1e-5, atol=1e-5)
     slopes = [jax.grad(lambda x, f=f: f(x).sum())(logits) for f in (fast, slow)]
     np.testing.assert_allclose(*slopes, atol=1e-5)
+
+
+# --- many columns ------------------------------------------------------------------
+
+MANY = Blocks(tuple(np.random.default_rng(1).integers(1, 7, 75).tolist()))
+
+
+def test_many_columns_are_summed_and_spread_like_few():
+    """In groups, whose maps together are the one map of all columns."""
+    rows = jax.random.normal(jax.random.key(3), (9, MANY.width))
+    assert len(MANY.groups) == 3
+    totals = MANY.totals(rows)
+    np.testing.assert_allclose(totals, np.asarray(rows) @ MANY.owner, atol=1e-5)
+    spread = np.asarray(MANY.spread(totals))
+    np.testing.assert_allclose(spread, np.asarray(totals) @ MANY.owner.T, atol=1e-6)
+    logs = MANY.log_softmax(rows)
+    np.testing.assert_allclose(column_sums(jnp.exp(logs), MANY), 1.0, atol=2e-5)
+
+
+def test_relaxed_rows_of_many_columns_are_hard_in_each():
+    logs = MANY.log_softmax(jax.random.normal(jax.random.key(4), (200, MANY.width)))
+    hard = np.asarray(MANY.relax(jax.random.key(5), logs, 0.7))
+    np.testing.assert_allclose(column_sums(hard, MANY), 1.0, atol=1e-4)
+    assert np.isclose(hard, np.round(hard), atol=1e-4).all()
+    slope = jax.grad(lambda x: (MANY.relax(jax.random.key(5), x, 0.7) ** 2).sum())(logs)
+    assert np.isfinite(slope).all()
+    assert np.abs(slope).max() > 0

@@ -179,6 +179,20 @@ def test_marginal_distance_by_hand():
     assert total > 0.01
 
 
+def test_random_lines_of_a_wide_table_give_its_distance_on_average(monkeypatch):
+    play = game()
+    layers = play.start(jax.random.key(1)).generator
+    play.training = dataclasses.replace(play.training, marginal_batch=4096)
+    keys = [jax.random.fold_in(jax.random.key(5), i) for i in range(60)]
+    whole = np.mean([float(play._marginal_distance(layers, key)) for key in keys[:8]])
+    monkeypatch.setattr(fg, "_WIDE", 0)
+    monkeypatch.setattr(fg, "_LINES", 4)
+    some = [float(play._marginal_distance(layers, key)) for key in keys]
+    assert np.std(some) > 0.02 * whole  # not all lines each time
+    error = np.std(some) / np.sqrt(len(some))
+    assert abs(np.mean(some) - whole) < 4.5 * error
+
+
 def test_inside_the_noise_nothing_pulls():
     play = game()
     play.radius = jnp.ones_like(play.radius)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+_GROUP = 32  # columns whose sums are taken by one product
 _LOGIT_BOUND = 20.0  # keeps one shift for all columns safe in float32
 
 
@@ -34,6 +35,34 @@ class Blocks:
     def offsets(self) -> np.ndarray:
         """First position of each column, shape ``(columns,)``."""
         return np.r_[0, np.cumsum(self.sizes)[:-1]].astype(np.int32)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[slice, np.ndarray], ...]:
+        """Positions of some columns at a time, and the map from them to the columns.
+
+        One map for all columns would make sums over columns quadratic in their number.
+        """
+        out = []
+        for first in range(0, len(self.sizes), _GROUP):
+            sizes = self.sizes[first : first + _GROUP]
+            start = int(self.offsets[first])
+            own = np.eye(len(sizes), dtype=np.float32).repeat(sizes, axis=0)
+            out.append((slice(start, start + sum(sizes)), own))
+        return tuple(out)
+
+    def totals(self, rows: jax.Array) -> jax.Array:
+        """Sums within each column, (n, columns), of wide rows (n, width)."""
+        parts = [rows[:, span] @ jnp.asarray(own) for span, own in self.groups]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+
+    def spread(self, values: jax.Array) -> jax.Array:
+        """Each column's value (n, columns) at all its positions, (n, width)."""
+        parts, first = [], 0
+        for _span, own in self.groups:
+            last = first + own.shape[1]
+            parts.append(values[:, first:last] @ jnp.asarray(own).T)
+            first = last
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
 
     @cached_property
     def owner(self) -> np.ndarray:
@@ -67,9 +96,8 @@ class Blocks:
     def log_softmax(self, logits: jax.Array) -> jax.Array:
         """Log-probabilities, normalised within each column; (n, width)."""
         bounded = _LOGIT_BOUND * jnp.tanh(logits / _LOGIT_BOUND)
-        owner = jnp.asarray(self.owner)
-        sums = jnp.exp(bounded - _LOGIT_BOUND) @ owner  # (n, columns)
-        return bounded - _LOGIT_BOUND - jnp.log(sums + 1e-30) @ owner.T
+        sums = self.totals(jnp.exp(bounded - _LOGIT_BOUND))
+        return bounded - _LOGIT_BOUND - self.spread(jnp.log(sums + 1e-30))
 
     def cross_entropy(self, rows: jax.Array, logits: jax.Array) -> jax.Array:
         """Nats (n,) of one-hot rows (n, width) under ``log_softmax`` of the logits.
@@ -78,7 +106,7 @@ class Blocks:
         the logarithms are summed by column, not laid out over the width.
         """
         bounded = _LOGIT_BOUND * jnp.tanh(logits / _LOGIT_BOUND)
-        sums = jnp.exp(bounded - _LOGIT_BOUND) @ jnp.asarray(self.owner)
+        sums = self.totals(jnp.exp(bounded - _LOGIT_BOUND))
         shifted = jnp.sum(rows * (bounded - _LOGIT_BOUND), axis=1)
         return jnp.sum(jnp.log(sums + 1e-30), axis=1) - shifted
 
@@ -100,18 +128,26 @@ class Blocks:
         Source: Jang, Gu, Poole 2017 (straight-through estimator).
         """
         noisy = (log_probs + jax.random.gumbel(key, log_probs.shape)) / temperature
-        owner = jnp.asarray(self.owner)
         shift = self._column_max(noisy)
         scaled = jnp.exp(noisy - shift)
-        soft = scaled / (scaled @ owner @ owner.T)
+        soft = scaled / self.spread(self.totals(scaled))
         hard = (noisy >= shift).astype(jnp.float32)
         return soft + jax.lax.stop_gradient(hard - soft)
 
     def _column_max(self, x: jax.Array) -> jax.Array:
-        parts = [
-            jnp.broadcast_to(
-                x[:, self.span(j)].max(1, keepdims=True), (x.shape[0], size)
-            )
-            for j, size in enumerate(self.sizes)
-        ]
-        return jax.lax.stop_gradient(jnp.concatenate(parts, axis=1))
+        """The largest entry of each column at all its positions; has no gradient."""
+        x = jax.lax.stop_gradient(x)
+        if len(self.groups) == 1:
+            tops = [
+                jnp.broadcast_to(
+                    x[:, self.span(j)].max(1, keepdims=True), (x.shape[0], size)
+                )
+                for j, size in enumerate(self.sizes)
+            ]
+            return jnp.concatenate(tops, axis=1)
+        longest = max(self.sizes)
+        inside = np.minimum(np.arange(longest), np.array(self.sizes)[:, None] - 1)
+        at = self.offsets[:, None] + inside  # the last position stands for those beyond
+        largest = x[:, jnp.asarray(at)].max(axis=2)
+        column = np.arange(len(self.sizes)).repeat(self.sizes)
+        return largest[:, jnp.asarray(column)]

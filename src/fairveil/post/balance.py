@@ -51,7 +51,7 @@ class Balance:
         self._over = np.zeros(int(ends[-1]), dtype=np.float32)
         self._rows, self._left = 0, 1
         self._most = min(max(len(wanted) // 3, _FEWEST), _MOST)
-        self._block: list[npt.NDArray[np.intp]] = []
+        self._block: list[Places] = []
 
     def choose(self, candidates: Codes, choices: int) -> Codes:
         """One row of each group of ``choices`` successive candidates.
