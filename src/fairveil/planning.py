@@ -18,7 +18,7 @@ from typing import Any
 from fairveil import _check, config
 from fairveil._sizing import advice, one_way_noise, rounds_of, sized
 from fairveil.errors import ConfigError, problem
-from fairveil.privacy import gdp
+from fairveil.privacy import gdp, zcdp
 from fairveil.schema import Schema
 
 DIGITS = 2  # of a row count that are used
@@ -142,6 +142,7 @@ def plan(  # noqa: PLR0913  (what a fit is told, all by keyword)
     _check.positive(epsilon=epsilon, group=group)
     _check.finite(epsilon=epsilon)
     _check.in_range(0.0, 1.0, group=group)
+    zcdp.open_probability(delta=delta)
     settings = config.preset(preset)
     if schema is None:
         _check.in_range(0.0, 0.5, discovery_share=discovery_share)
