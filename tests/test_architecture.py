@@ -27,6 +27,7 @@ LEVELS = {
     "_parameters": 1,
     "schema": 1,
     "_column": 1,
+    "_objects": 1,
     "_temporal": 1,
     "_iso": 1,
     "_infer": 1,

@@ -2,8 +2,10 @@
 
 import gc
 import traceback
+import warnings
 import weakref
 
+import numpy as np
 import pytest
 
 from fairveil._shield import DEBUG, UnforeseenError, guarded
@@ -125,6 +127,41 @@ def test_the_same_kind_from_elsewhere_is_hidden():
     error = caught(lambda: failing(fails, [])([WORD], progress=print))
     assert type(error) is UnforeseenError
     assert "MineError" in str(error)
+
+
+class PanicException(BaseException):
+    """What Polars raises where it gives up: no ``Exception``."""
+
+
+def test_a_panic_of_a_library_is_a_failure_and_hidden():
+    def fails(rows):
+        raise PanicException(f"called unwrap on {rows[0]}")
+
+    error = caught(lambda: failing(fails, [])([WORD]))
+    assert type(error) is UnforeseenError
+    assert WORD not in "".join(traceback.format_exception(error))
+
+
+def test_somebody_who_leaves_leaves():
+    def fails(_rows):
+        raise SystemExit(3)
+
+    assert type(caught(lambda: failing(fails, [])([WORD]))) is SystemExit
+
+
+def test_no_warning_gets_out_or_stops_a_fit():
+    @guarded
+    def warns(rows):
+        warnings.warn(f"strange: {rows[0]}", RuntimeWarning, stacklevel=1)
+        return float(np.float64(1e308) * np.float64(len(rows) + 9))
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        assert warns([WORD]) == float("inf")
+    assert shown == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert warns([WORD]) == float("inf")
 
 
 def test_debugging_shows_everything(monkeypatch):

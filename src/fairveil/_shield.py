@@ -10,6 +10,7 @@ Guarantees of a ``guarded`` function, unless the environment sets ``FAIRVEIL_DEB
 - what the caller's own ``progress`` raises passes as it is;
 - the frames of both keep their lines and lose their variables;
 - an interruption and a lack of memory keep their kinds and lose their texts;
+- no warning is shown, whose text or coming could tell of a cell;
 - any other exception becomes an ``UnforeseenError`` that names its type.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import functools
 import os
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -44,7 +46,9 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
         if kwargs.get("progress") is not None:
             kwargs["progress"] = _noted(kwargs["progress"], own)
         try:
-            return function(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return function(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001  (all kinds)
             told = _told(error, own)
         own.clear()
@@ -53,6 +57,11 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
         raise told
 
     return run
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether a library in Rust (Polars) gave up: no ``Exception``, but a failure."""
+    return type(error).__name__ == "PanicException"
 
 
 def _noted(progress: Any, own: list[BaseException]) -> Callable[..., None]:
@@ -80,7 +89,8 @@ def _told(error: BaseException, own: list[BaseException]) -> BaseException:
     for kind in (KeyboardInterrupt, MemoryError):
         if isinstance(error, kind):
             return kind()
-    if not isinstance(error, Exception):  # somebody leaves, or cancels
+    if not isinstance(error, Exception) and not is_panic(error):
+        # somebody leaves, or cancels
         traceback.clear_frames(error.__traceback__)
         error.__cause__ = error.__context__ = None
         return error

@@ -30,6 +30,7 @@ from fairveil._iso import (
     of_timedelta,
     zone_of,
 )
+from fairveil._objects import objects_of
 from fairveil._types import Floats
 
 _NUMBERS = (int, float, np.integer, np.floating)
@@ -55,7 +56,7 @@ def ticks(
     own = _own_dtype(series, kind, zone)
     if own is not None:
         return _of_array(own, NANOSECONDS[resolution])
-    nanoseconds = _of_cells(series.to_list(), kind, zone, layout)
+    nanoseconds = _of_cells(objects_of(series), kind, zone, layout)
     return np.array([_scaled(v, NANOSECONDS[resolution]) for v in nanoseconds])
 
 
@@ -92,7 +93,7 @@ def spread(
     own = _own_dtype(series, kind, zone)
     per_unit, whole = 1, np.empty(0, dtype=np.int64)
     if own is None:
-        cells = _of_cells(series.to_list(), kind, zone, None)
+        cells = _of_cells(objects_of(series), kind, zone, None)
         whole = np.array([v for v in cells if v is not None], dtype=object)
     elif np.datetime_data(own.dtype)[0] in UNITS:
         unit, count = np.datetime_data(own.dtype)

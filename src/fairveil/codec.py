@@ -18,6 +18,7 @@ import narwhals as nw
 import numpy as np
 
 from fairveil._iso import TEMPORAL
+from fairveil._objects import objects_of
 from fairveil._temporal import array_of, ticks
 from fairveil._types import Codes, Floats, Values
 from fairveil.bins import GRID_CELLS, Bins, public_grid
@@ -107,7 +108,7 @@ class ColumnCodec:
             return self._encode_numbers(ticks_of(series, self.column))
         if self.bins is not None:
             return self._encode_numbers(_numbers(series))
-        return self._encode_labels(series.to_list())
+        return self._encode_labels(objects_of(series))
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> Values:
         """Values of one column; missing as None, numbers drawn inside their bin.
@@ -187,7 +188,8 @@ class ColumnCodec:
             inside = np.asarray(inside, dtype=np.float64).round(places)
         if not singles:
             return inside
-        exact = values if places is None else np.round(values, places)
+        with np.errstate(over="ignore"):  # 1e300 becomes infinity: no special value
+            exact = values if places is None else np.round(values, places)
         return np.where(np.isin(exact, singles), exact, inside)
 
     def _rounded(self, drawn: Floats) -> list[Any]:
@@ -319,7 +321,7 @@ def _numbers(series: nw.Series[Any]) -> Floats:
     if is_numeric(series):
         values = series.cast(nw.Float64).to_numpy()
         return np.asarray(values, dtype=np.float64)
-    return np.array([as_number(v) for v in series.to_list()], dtype=np.float64)
+    return np.array([as_number(v) for v in objects_of(series)], dtype=np.float64)
 
 
 def is_numeric(series: nw.Series[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from decimal import Decimal
 
@@ -11,8 +12,10 @@ import pandas as pd
 import pytest
 from border_tools import count_rows, frame_of, random_codes
 
+from fairveil._objects import objects_of
 from fairveil.codec import Codec
 from fairveil.privacy.noise import NoiseSource
+from fairveil.private._cells import read
 from fairveil.private.intake import _unit_codes
 from fairveil.private.view import bounded
 from fairveil.schema import Column, Schema
@@ -151,6 +154,8 @@ def test_large_numbers_do_not_warn_in_a_float_column():
     assert codes == [top, 0, top, 0, top + 1]
 
 
+UNREADABLE = ("list", "dict", "array", "signalling", "hostile")
+
 # Units -----------------------------------------------------------------------------
 
 
@@ -172,7 +177,44 @@ def test_an_odd_unit_neither_fails_nor_escapes_the_bound(odd):
     frame = frame_of(random_codes(6))
     frame["person"] = pd.Series([ODD[odd]] * 6, dtype=object)
     border, _n_hat, _tape = count_rows(frame, unit="person", k=2)
-    assert len(border.rows.unwrap()) == 2
+    assert len(border.rows.unwrap()) == (0 if odd in UNREADABLE else 2)
+
+
+def test_persons_that_cannot_be_told_apart_never_push_each_other_out():
+    """Whoever is added or removed, the rows of the others stay the same."""
+    persons = [[1], [2], [2], {"a": 1}, Decimal("sNaN"), math.inf, "b"]
+    units = _unit_codes(persons)
+    assert units.tolist() == [-2] * 6 + [0]
+    frame = frame_of(random_codes(7))
+    frame["person"] = pd.Series(persons, dtype=object)
+    whole, _n_hat, _tape = count_rows(frame, unit="person", k=1)
+    fewer, _n_hat, _tape = count_rows(frame.iloc[1:], unit="person", k=1)
+    assert whole.rows.unwrap().tolist() == fewer.rows.unwrap().tolist()
+    assert len(whole.rows.unwrap()) == 1
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Etc/GMT-2"])
+def test_a_moment_beyond_its_zone_neither_fails_nor_warns(zone):
+    """An open end such as 9999-12-31 in UTC is a day of the year 10,000 elsewhere."""
+    far = np.array(["2020-01-01", "9999-12-31T23:59:59"], dtype="M8[us]")
+    far = np.r_[far, np.array([2**63 - 1]).view("M8[us]")]
+    series = pd.Series(far).dt.tz_localize("UTC").dt.tz_convert(zone)
+    for codec in (TEXT, BOOL, NUMBER):
+        assert len(codes_of(codec, series, series.dtype)) == 3
+    read(nw.from_native(series, series_only=True), np.ones(3, dtype=bool))
+    assert _unit_codes(objects_of(nw.from_native(series, series_only=True)))[0] == 0
+
+
+def test_a_special_value_and_a_huge_one_do_not_warn():
+    facts = {"lower": 0.0, "upper": 9.0, "decimals": 6, "special": (-1.0,)}
+    column = Column(name="x", kind="numeric", **facts)
+    codec = Codec.on_grid(Schema(columns=(column,)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        codes = codes_of(codec, [1e305, -1e305, -1.0, 9.0, 0.0])
+    assert codes[0] == codes[3]
+    assert codes[1] == codes[4]
+    assert codes[2] == 0
 
 
 def test_units_keep_apart_when_a_missing_one_makes_them_floats():

@@ -5,6 +5,7 @@ import errno
 import os
 import pickle
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import narwhals as nw
@@ -70,7 +71,12 @@ def forms_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FORMS", str(tmp_path))
 
 
-GAPS = (Gap(name="x"), Gap(name="x", kind="numeric"), Gap(name="x", kind="categorical"))
+GAPS = (
+    Gap(name="x"),
+    Gap(name="x", kind="numeric"),
+    Gap(name="x", kind="categorical"),
+    Gap(name="x", kind="numeric", facts={"special": (0.0, 40.0)}),
+)
 
 
 def admitted(table, *, unit=None, most=1):
@@ -100,8 +106,8 @@ def test_counts_before_the_noise_are_the_same_in_every_form(with_units, form, un
     assert rows.count() == real.count()
     for name in with_units.columns:
         for gap in GAPS:
-            mine = histogram(rows.cells(name), gap)
-            theirs = histogram(real.cells(name), gap)
+            mine = histogram(rows.cells(name, gap), gap)
+            theirs = histogram(real.cells(name, gap), gap)
             np.testing.assert_array_equal(mine[0], theirs[0])
             assert mine[1] == theirs[1]
         near, far = (
@@ -213,3 +219,35 @@ def test_one_row_changes_one_count_by_one_in_every_form(tiny_table):
 def test_a_narwhals_view_of_pandas_is_still_taken(tiny_table):
     table = nw.from_native(tiny_table)
     assert len(entry.shown(table, private=True)) == 0
+
+
+@pytest.mark.parametrize("form", ["polars", "lazy", "pyarrow"])
+def test_persons_are_never_taken_for_one_by_a_conversion(form):
+    """Two long numbers that are one float are two persons; so is text of any bytes."""
+    long = pa.array([Decimal(2**53 + at) for at in range(8)], pa.decimal128(38))
+    table = pa.table({"who": long, "x": range(8)})
+    forms = {"pyarrow": lambda t: t, "polars": pl.from_arrow}
+    forms["lazy"] = lambda t: pl.from_arrow(t).lazy()
+    assert admitted(forms[form](table), unit="who", most=1).rows.count() == 8
+
+
+def test_text_of_any_bytes_names_a_person():
+    who = pa.Array.from_buffers(
+        pa.string(),
+        3,
+        [None, pa.py_buffer(np.int32([0, 1, 2, 3])), pa.py_buffer(b"\xff\xfe\xff")],
+    )
+    table = pa.table({"who": who, "x": [1, 2, 3]})
+    assert admitted(table, unit="who", most=1).rows.count() == 2
+
+
+@pytest.mark.parametrize("unit", [None, "who"])
+def test_an_open_end_in_another_zone_stops_no_fit(unit):
+    """9999-12-31 in UTC is a day of the year 10,000 further east."""
+    end = pa.array([253_402_300_799, 0, None, 2**62]).cast(pa.timestamp("s", "UTC"))
+    table = pa.table({"x": end.cast(pa.timestamp("s", "Asia/Tokyo")), "who": end})
+    rows = admitted(table, unit=unit).rows
+    for kind in (None, "numeric", "categorical", "datetime", "duration"):
+        gap = Gap(name="x", kind=kind)
+        counts, labels = histogram(rows.cells("x", gap), gap)
+        assert counts.sum() + sum(labels.values()) <= 4

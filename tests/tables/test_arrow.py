@@ -2,6 +2,7 @@
 
 import math
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,60 @@ def test_distinct_cells_give_back_the_column(cells):
     found = arrow.plain(values).tolist()
     rebuilt = found if which is None else [found[i] for i in which]
     assert [str(v) for v in rebuilt] == [str(v) for v in arrow.plain(cells).tolist()]
+
+
+NINES = 2**53  # neighbours that are one float
+
+
+KEYED = {
+    "decimal": pa.array(
+        [Decimal(NINES), Decimal(NINES + 1), None, Decimal(NINES)], pa.decimal128(38)
+    ),
+    "date": pa.array([2**30, 2**30 + 1, None, 2**30], pa.int32()).cast(pa.date32()),
+    "text": pa.Array.from_buffers(  # no UTF-8; Python would hold none of them
+        pa.string(),
+        4,
+        [
+            pa.py_buffer(b"\x0b"),
+            pa.py_buffer(np.int32([0, 1, 2, 2, 3])),
+            pa.py_buffer(b"\xff\xfe\xff"),
+        ],
+    ),
+    "view": pa.array(["a", "", None, "a"], pa.string_view()),
+    "bytes": pa.array([b"a", b"", None, b"a"], pa.binary_view()),
+    "float": pa.array([0.0, 1.0, math.nan, -0.0]),
+    "dictionary": pa.array(["a", "b", None, "a"]).dictionary_encode(),
+    "moment": pa.array([2**63 - 1, 2**62, None, 2**63 - 1]).cast(
+        pa.timestamp("us", "Asia/Tokyo")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_keys_are_shared_by_equal_cells_alone(name):
+    cells = KEYED[name]
+    found, which = arrow.keys(pa.chunked_array([cells[:2], cells[2:]]))
+    one, other, missing, again = (found[at] for at in which)
+    assert one == again
+    assert one != other
+    assert missing is None or pd.isna(missing)
+
+
+def test_keys_of_nested_cells_are_the_cells():
+    cells = pa.chunked_array([pa.array([[1], None, [1]])])
+    assert arrow.keys(cells)[0] == [[1], None, [1]]
+
+
+def test_missing_text_in_views_is_missing():
+    cells = pa.chunked_array([pa.array(["a", None, ""], pa.string_view())])
+    values, which = arrow.distinct(cells)
+    assert values.take(pa.array(which)).to_pylist() == ["a", None, ""]
+    values, counts = arrow.counted(cells)
+    assert dict(zip(values.to_pylist(), counts, strict=True)) == {
+        "a": 1,
+        None: 1,
+        "": 1,
+    }
 
 
 @pytest.mark.parametrize("cells", COLUMNS, ids=lambda c: str(c.type))

@@ -23,6 +23,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from fairveil._objects import objects_of
 from fairveil._types import Floats
 from fairveil.codec import as_number, is_missing, is_numeric
 
@@ -155,7 +156,7 @@ def read(series: nw.Series[Any], keep: np.ndarray) -> Cells:
     if is_numeric(series):  # each cell as ``entry`` would see it, only faster
         values = series.cast(nw.Float64).to_numpy()
         return _of_numbers(np.asarray(values, dtype=np.float64)[keep])
-    cells = series.to_list()
+    cells = objects_of(series)
     return _of_cells(cells[i] for i in np.flatnonzero(keep))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from fairveil._objects import STRANGE, objects_of
 from fairveil._types import Released
 from fairveil.codec import Codec, is_missing
 from fairveil.privacy.ledger import Ledger
@@ -25,7 +26,7 @@ from fairveil.private.view import Border, Sensitive, authorise, bounded
 from fairveil.tables.source import ArrowSource, Source
 from fairveil.tables.spool import spooled
 
-_INCOMPARABLE = object()
+_MISSING, _UNREADABLE = -1, -2
 
 
 def admit(
@@ -145,8 +146,8 @@ def take_in(
     """The rows of a table that count, of this process alone."""
     if isinstance(table, Source):
         return _streamed(table, unit=unit, most=most, noise=noise)
-    units = None if unit is None else _unit_codes(table[unit].to_list())
-    keep = bounded(units, len(table), most=most, noise=noise)
+    units = None if unit is None else _unit_codes(objects_of(table[unit]))
+    keep = _bounded(units, len(table), most=most, noise=noise)
     kept = None if units is None else _numbered(units[keep])
     return RawRows(table, keep, rows_per_unit=most, units=kept)
 
@@ -160,9 +161,17 @@ def _streamed(
         source = spooled(source)
     cells, which = unit_cells(source, unit)
     units = _unit_codes(cells)[which]
-    keep = bounded(units, len(units), most=most, noise=noise)
+    keep = _bounded(units, len(units), most=most, noise=noise)
     kept = _numbered(units[keep])
     return StreamedRows(source, keep, rows_per_unit=most, units=kept)
+
+
+def _bounded(
+    units: np.ndarray | None, n_rows: int, *, most: int, noise: NoiseSource
+) -> np.ndarray:
+    """Rows to use, shape ``(n,)``: none of those whose unit cannot be read."""
+    keep = bounded(units, n_rows, most=most, noise=noise)
+    return keep if units is None else keep & (units != _UNREADABLE)
 
 
 def _numbered(units: np.ndarray) -> np.ndarray:
@@ -176,17 +185,21 @@ def _numbered(units: np.ndarray) -> np.ndarray:
 def _unit_codes(values: list[Any]) -> np.ndarray:
     """A number for each unit; a null gets -1, a unit of its own.
 
-    Equal numbers are one unit (7 and 7.0), whatever the dtype. Cells that cannot be
-    compared (lists) are one unit together, so that nobody passes the bound by them.
+    Equal numbers are one unit (7 and 7.0), whatever the dtype. A cell that cannot be
+    compared (a list) or read gets -2: it is not known whose it is. Such rows are not
+    used: each as a unit would pass the bound, and all of them as one unit would let a
+    person's rows push out another's, which is more than the bound pays for.
     """
     seen: dict[Any, int] = {}
 
     def code(value: Any) -> int:
         if is_missing(value):
-            return -1
+            return _MISSING
         try:
-            return seen.setdefault(value, len(seen))
+            return (
+                seen.setdefault(value, len(seen)) if value != STRANGE else _UNREADABLE
+            )
         except Exception:  # noqa: BLE001  (a cell must never stop a fit)
-            return seen.setdefault(_INCOMPARABLE, len(seen))
+            return _UNREADABLE
 
     return np.fromiter(map(code, values), dtype=np.int64, count=len(values))

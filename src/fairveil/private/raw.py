@@ -54,9 +54,7 @@ class RawRows:
         series = self._table[name]
         if gap is not None and gap.kind in TEMPORAL:
             return read_moments(series, self._keep, gap)
-        found = read(series, self._keep)
-        special = () if gap is None else gap.facts.get("special", ())
-        return found.without(special) if special else found
+        return without_special(read(series, self._keep), gap)
 
     def count(self) -> int:
         """The true number of rows, as secret as they are."""
@@ -83,6 +81,12 @@ class RawRows:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
         self.__reduce__()
+
+
+def without_special(cells: Cells, gap: Gap | None) -> Cells:
+    """The cells of a column of numbers, without the codes declared to stand apart."""
+    special = () if gap is None else gap.facts.get("special", ())
+    return cells.without(special) if special else cells
 
 
 @dataclass(frozen=True, repr=False)

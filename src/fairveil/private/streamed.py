@@ -21,10 +21,10 @@ from fairveil.errors import TableError, problem
 from fairveil.private import store
 from fairveil.private._cells import Cells, read
 from fairveil.private._moments import read_moments
-from fairveil.private.raw import RawRows
+from fairveil.private.raw import RawRows, without_special
 from fairveil.private.view import Sensitive
 from fairveil.tables import arrow
-from fairveil.tables.source import ArrowSource, Source
+from fairveil.tables.source import ArrowSource, Source, shielded
 
 
 class StreamedRows(RawRows):
@@ -63,7 +63,7 @@ class StreamedRows(RawRows):
         if gap is not None and gap.kind in TEMPORAL:
             found = read_moments(series, every, gap)
         else:
-            found = read(series, every)
+            found = without_special(read(series, every), gap)
         return replace(found, weights=np.asarray(counts, dtype=np.int64))
 
     def count(self) -> int:
@@ -95,14 +95,12 @@ class StreamedRows(RawRows):
 
 
 def unit_cells(source: ArrowSource, name: str) -> tuple[list[Any], np.ndarray]:
-    """Distinct cells of the unit column, and which of them each row has."""
+    """Keys of the cells of the unit column (``arrow.keys``), and each row's one."""
     cells = [batch[name] for batch in source.batches([name])]
     if not cells:
         return [], np.zeros(0, dtype=np.int64)
     column = arrow.library().chunked_array([c for part in cells for c in part.chunks])
-    values, which = arrow.distinct(column)
-    found = _series(values).to_list()
-    return found, np.arange(len(found)) if which is None else which
+    return shielded("pyarrow", lambda: arrow.keys(column))
 
 
 def _codes(codec: Codec, j: int, cells: Any) -> np.ndarray:

@@ -8,7 +8,6 @@ that Python cannot hold (a date in the year 20,000) becomes ``STRANGE``.
 from __future__ import annotations
 
 import importlib
-import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from fairveil._objects import STRANGE
 from fairveil.errors import UnsupportedError, problem
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-STRANGE = math.inf  # a cell that is no number, word or missing value
 
 
 def library() -> Any:
@@ -99,11 +97,9 @@ def distinct(cells: pa.ChunkedArray | pa.Array) -> tuple[Any, np.ndarray | None]
     None in the place of the positions: the cells as they are, one by one.
     """
     pa = library()
-    one = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    one = _one(cells)
     if pa.types.is_floating(one.type) or pa.types.is_decimal(one.type):
         return one, None  # as fast, and mostly different
-    if pa.types.is_dictionary(one.type):
-        one = one.dictionary_decode()
     try:
         found = one.dictionary_encode(null_encoding="encode")
     except pa.ArrowNotImplementedError:  # lists and other nested types
@@ -111,9 +107,31 @@ def distinct(cells: pa.ChunkedArray | pa.Array) -> tuple[Any, np.ndarray | None]
     return found.dictionary, found.indices.to_numpy(zero_copy_only=False)
 
 
+def keys(cells: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
+    """Keys of the distinct cells, and which of them each cell has, shape ``(n,)``.
+
+    Cells share a key only if Arrow says that they are equal, so no conversion makes
+    one of two. A missing cell has the key None; one of a nested type is its own key.
+    """
+    pa = library()
+    one = _one(cells)
+    if pa.types.is_floating(one.type):
+        values = plain(one).to_list()  # not-a-number is missing; zero has one sign
+        return values, np.arange(len(values))
+    try:
+        found = one.dictionary_encode(null_encoding="encode")
+    except pa.ArrowNotImplementedError:  # lists and other nested types
+        return _objects(one), np.arange(len(one))
+    missing = found.dictionary.is_null().to_pylist()
+    numbered = [None if null else at for at, null in enumerate(missing)]
+    return numbered, found.indices.to_numpy(zero_copy_only=False)
+
+
 def counted(cells: pa.ChunkedArray | pa.Array) -> tuple[Any, np.ndarray]:
     """The distinct cells in Arrow, and how often each occurs, shape ``(distinct,)``."""
     pa = library()
+    if _view(cells.type) is not None:
+        cells = _one(cells)
     try:
         found = cells.value_counts()
     except pa.ArrowNotImplementedError:
@@ -130,6 +148,24 @@ def decoded(table: pa.Table) -> pa.Table:
             column = table[at].cast(field.type.value_type)
             table = table.set_column(at, field.name, column)
     return table
+
+
+def _one(cells: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """One array of plain cells: no chunks, no dictionary, no view."""
+    pa = library()
+    one = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    if pa.types.is_dictionary(one.type):
+        one = one.dictionary_decode()
+    plainer = _view(one.type)
+    return one if plainer is None else one.cast(plainer)
+
+
+def _view(kind: pa.DataType) -> Any:
+    """What views are read as: Arrow takes their nulls for empty text."""
+    pa = library()
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else None
 
 
 def _numbers(one: pa.Array) -> pd.Series:

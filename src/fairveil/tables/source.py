@@ -18,6 +18,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from fairveil._shield import is_panic
 from fairveil.errors import FairveilError, TableError, problem
 from fairveil.tables import arrow
 
@@ -130,8 +131,10 @@ def shielded(library: str, read: Callable[[], T]) -> T:
         return read()
     except (FairveilError, MemoryError):
         raise
-    except Exception:  # noqa: BLE001, S110  (outside the handler ours holds no cause)
-        pass
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
+    # outside the handler, so that ours holds no cause
     raise unreadable(library)
 
 

@@ -1,0 +1,33 @@
+"""A column's cells as Python's own objects, whatever they hold.
+
+Secret: the cells. Promise: no cell makes it fail. One that Python cannot hold (a moment
+that its time zone carries past the year 9999) becomes ``STRANGE``, alone; the others
+are what they would be without it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import narwhals as nw
+
+STRANGE = math.inf  # a cell that is no number, word or missing value
+
+
+def objects_of(series: nw.Series[Any]) -> list[Any]:
+    """The cells in order, ``STRANGE`` for each that Python cannot hold."""
+    try:
+        return series.to_list()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110  (a cell must never stop a fit)
+        pass
+    return [_object(series, at) for at in range(len(series))]
+
+
+def _object(series: nw.Series[Any], at: int) -> Any:
+    try:
+        return series[at]
+    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
+        return STRANGE
