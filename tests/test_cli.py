@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import fairveil
-from fairveil import evaluate as evaluation
+from fairveil import _cli_use, evaluate as evaluation
 from fairveil.cli import app
 from fairveil.schema import Schema
 from fairveil.synthesizer import FairVeil
@@ -317,6 +317,16 @@ def test_a_private_fit_reads_text_so_that_no_type_hangs_on_a_value(place, monkey
     refused(*fit_args(), code=130)
     (head,) = seen
     assert {str(head[name].dtype) for name in head.columns} == {"String"}
+
+
+@pytest.mark.parametrize(("text", "rows"), [("7", 7), ("1e6", 10**6), ("2.5e1", 25)])
+def test_a_number_of_rows_may_be_written_short(text, rows):
+    assert _cli_use.rows_of(text) == rows
+
+
+@pytest.mark.parametrize("text", ["many", "1.5", "inf", "nan", ""])
+def test_a_number_of_rows_is_whole(place, text):
+    assert "--number" in refused("sample", "m", "-n", text, "-o", "x.csv")
 
 
 def test_a_fit_takes_several_files_and_patterns(place, monkeypatch):

@@ -64,12 +64,36 @@ def register(app: typer.Typer) -> None:
     )(evaluate)
 
 
+def rows_of(text: str) -> int:
+    """A number of rows, ``1e6`` too.
+
+    Raises:
+        ValueError: not a whole number.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+    if not number.is_integer():
+        raise ValueError(text)
+    return int(number)
+
+
 def sample(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
     ],
     *,
-    number: Annotated[int, typer.Option("--number", "-n", help="Rows to draw.")],
+    number: Annotated[
+        int,
+        typer.Option(
+            "--number",
+            "-n",
+            parser=rows_of,
+            metavar="ROWS",
+            help="Rows to draw: 10000, 1e6.",
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")
     ],
@@ -92,7 +116,7 @@ def sample(
         asked["where"] = _asked.conditions(where, fitted.schema_)
     if balance:
         asked["balance"] = _asked.shares(balance, fitted.schema_.names)
-    files.write_table(fitted.sample(number, random_state, **asked), output)
+    fitted.sample_to(output, number, random_state, **asked)
     _console.say(
         f"Wrote {output}: {number:,} synthetic rows.",
         str(fitted.statement_).split("\n")[0],

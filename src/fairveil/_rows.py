@@ -6,7 +6,8 @@ condition, is post-processing and costs no privacy.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +19,19 @@ from fairveil._promise import promise_of_sample
 from fairveil._where import Condition, condition
 from fairveil.post.complete import completed
 from fairveil.post.conditional import Conditional
+from fairveil.post.sample import joined
 from fairveil.seeds import Seeds
 from fairveil.tables import kinds
+from fairveil.tables.writing import written
 
 if TYPE_CHECKING:
     from fairveil._groups import Group
     from fairveil._types import Values
     from fairveil.post.sample import Sampler
     from fairveil.schema import Schema
+
+
+_PART = 1 << 16  # rows of a condition written at a time
 
 
 class Rows:
@@ -66,20 +72,57 @@ class Rows:
                 cannot be; no such backend.
             UnsupportedError: the backend's library is not installed.
         """
-        contents = self._fitted()
-        sampler, kind = contents.sampler, backend or contents.frame
+        kind = backend or self._fitted().frame
         _check.whole(0, n=n)
         kinds.check_kind(kind)
-        seeds = Seeds.of(random_state)
-        if balance is not None:
-            parts = groups(sampler.codec, balance, where or {})
-            values = _balanced(sampler, parts, int(n), seeds)
-        elif where is None or where == {}:
-            values = sampler.values(int(n), seeds)
-        else:
-            asked = condition(sampler.codec, where)
-            values = _conditional(sampler, asked, int(n), seeds)
+        parts = list(self._parts(n, random_state, where, balance))
+        values = {name: joined([part[name] for part in parts]) for name in parts[0]}
         return kinds.framed(values, self.schema_, kind)
+
+    def sample_to(
+        self,
+        path: str | Path,
+        n: int,
+        random_state: int | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        balance: Wanted | None = None,
+    ) -> None:
+        """Write N synthetic rows to a file, part by part: the rows of ``sample``.
+
+        Memory is bounded whatever the number of rows, but for rows under a condition or
+        in other shares, which are all held. The file is there whole, or not at all.
+
+        Args:
+            path: a ``.csv``, ``.csv.gz`` or ``.parquet`` file; an existing one is
+                replaced once all rows are written.
+            n, random_state, where, balance: as in ``sample``.
+
+        Raises:
+            TableError: the file cannot be written, or the disk is full.
+            UnsupportedError: another suffix, or Parquet without pyarrow.
+            NotFittedError, ConfigError: as ``sample``.
+        """
+        self._fitted()
+        _check.whole(0, n=n)
+        written(path, self._parts(n, random_state, where, balance), self.schema_)
+
+    def _parts(
+        self,
+        n: int,
+        random_state: int | None,
+        where: Mapping[str, Any] | None,
+        balance: Wanted | None,
+    ) -> Iterator[Mapping[str, Values]]:
+        """The rows asked for, in parts of bounded size; one part at least."""
+        sampler, seeds = self._fitted().sampler, Seeds.of(random_state)
+        if balance is not None:
+            wanted = groups(sampler.codec, balance, where or {})
+            return _cut(_balanced(sampler, wanted, int(n), seeds), int(n))
+        if where is None or where == {}:
+            return sampler.parts(int(n), seeds)
+        asked = condition(sampler.codec, where)
+        return _cut(_conditional(sampler, asked, int(n), seeds), int(n))
 
     def complete(
         self,
@@ -135,6 +178,11 @@ class Rows:
 
     def _fitted(self) -> artifact.Contents:
         raise NotImplementedError
+
+
+def _cut(values: Mapping[str, Values], n: int) -> Iterator[Mapping[str, Values]]:
+    for at in range(0, max(n, 1), _PART):
+        yield {name: column[at : at + _PART] for name, column in values.items()}
 
 
 def _conditional(

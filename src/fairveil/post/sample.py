@@ -10,6 +10,7 @@ candidates, and the one is taken that keeps the table balanced (``post.balance``
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,6 +92,26 @@ class Sampler:
         none = np.empty((0, len(self.codec.sizes)), dtype=np.int32)
         return np.concatenate([none, *self.blocks(n, seeds)])
 
+    def parts(self, n: int, seeds: Seeds) -> Iterator[dict[str, Values]]:
+        """N fresh rows as values by column name, in the same blocks as ``blocks``.
+
+        None where missing. There is one part at least, of no rows where n is 0.
+        """
+        rng, none = seeds.generator("decode"), True
+        for block in self.blocks(n, seeds):
+            none = False
+            yield self.codec.decode(block, rng)
+        if none:
+            yield self.codec.decode(self.codes(0, seeds), rng)
+
     def values(self, n: int, seeds: Seeds) -> dict[str, Values]:
-        """N fresh rows as values by column name; None where missing."""
-        return self.codec.decode(self.codes(n, seeds), seeds.generator("decode"))
+        """N fresh rows as values by column name: all ``parts`` joined."""
+        parts = list(self.parts(n, seeds))
+        return {name: joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def joined(parts: list[Values]) -> Values:
+    """Parts of one column as one."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return list(itertools.chain.from_iterable(parts))

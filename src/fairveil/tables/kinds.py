@@ -29,6 +29,12 @@ _WHOLE = re.compile(r"(u?int|float)(8|16|32|64)")
 _DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)")
 _DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>")
 _MOMENTS = re.compile(r"(datetime|timedelta)64\[(s|ms|us|ns)(?:, (.+))?\]")
+_PLAIN_TYPES = {
+    "date": "date32",
+    "datetime": "timestamp",
+    "time": "time64",
+    "duration": "duration",
+}
 _TEXT = ("str", "string", "object")
 
 
@@ -122,6 +128,49 @@ def _moments(series: pd.Series, wanted: Any) -> Any:
         return pa.Array.from_pandas(series, type=wanted, safe=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return pa.Array.from_pandas(series)
+
+
+def arrow_schema(schema: Schema) -> Any:
+    """One Arrow type for each column, whatever its values: for files in parts."""
+    pa = arrow.library()
+    return pa.schema([(column.name, _settled(column)) for column in schema.columns])
+
+
+def _settled(column: Column) -> Any:
+    pa = arrow.library()
+    wanted = arrow_type(column)
+    if wanted is not None and (column.kind != "numeric" or _holds(wanted, column)):
+        return wanted
+    if column.kind in _PLAIN_TYPES:
+        return getattr(pa, _PLAIN_TYPES[column.kind])(*_units(column))
+    if column.kind == "numeric":
+        return pa.int64() if column.decimals == 0 else pa.float64()
+    if column.kind == "boolean":
+        return pa.bool_()
+    numbers = not any(isinstance(v, (str, bool)) for v in column.categories)
+    if not numbers:
+        return pa.string()
+    whole = all(isinstance(v, int) for v in column.categories)
+    return pa.int64() if whole else pa.float64()
+
+
+def _units(column: Column) -> tuple[str, ...]:
+    if column.kind == "date":
+        return ()
+    zone = (column.zone,) if column.kind == "datetime" and column.zone else ()
+    return ("us", *zone)
+
+
+def _holds(wanted: Any, column: Column) -> bool:
+    """Whether a type of whole numbers reaches the ends of a column."""
+    pa = arrow.library()
+    if not pa.types.is_integer(wanted):
+        return True
+    try:
+        pa.array([int(end) for end in column.ends()], type=wanted)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
 
 
 def arrow_type(column: Column) -> Any:
