@@ -14,7 +14,7 @@ from conftest import TINY, _tiny
 from fairveil import cli
 
 STAGES = {
-    "reading": "fairveil.tables.files.read_table",
+    "reading": "fairveil.synthesizer.measure_table",
     "marginals": "fairveil.chain.measured",
     "release": "fairveil._release.finish",
 }

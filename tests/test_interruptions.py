@@ -144,7 +144,7 @@ def test_a_ledger_that_cannot_be_written_stops_the_fit_before_a_row_is_read(
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("fairveil.tables.files.read_table", never)
+    monkeypatch.setattr("fairveil.synthesizer.measure_table", never)
     monkeypatch.setattr(os, "fsync", full)
     done = run(*FIT)
     assert done.exit_code == 2
