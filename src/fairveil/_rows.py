@@ -6,17 +6,19 @@ condition, is post-processing and costs no privacy.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fairveil import _check, artifact
+from fairveil._enforce import enforced
 from fairveil._groups import Wanted, groups, sizes
 from fairveil._partial import Given
 from fairveil._promise import promise_of_sample
 from fairveil._where import Condition, condition
+from fairveil.errors import ConfigError, problem
 from fairveil.post.complete import completed
 from fairveil.post.conditional import Conditional
 from fairveil.post.sample import joined
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from fairveil._types import Values
     from fairveil.post.sample import Sampler
     from fairveil.schema import Schema
+
+_ENOUGH = 512  # rows drawn under a condition, so that cells can be taken from others
 
 
 _PART = 1 << 16  # rows of a condition written at a time
@@ -188,8 +192,29 @@ def _cut(values: Mapping[str, Values], n: int) -> Iterator[Mapping[str, Values]]
 def _conditional(
     sampler: Sampler, asked: Condition, n: int, seeds: Seeds
 ) -> dict[str, Values]:
-    codes = Conditional(sampler, asked.evidence, seeds).codes(n)
-    return asked.codec.decode(codes, seeds.generator("decode"))
+    rules, rng = sampler.codec.constraints, seeds.generator("decode")
+    if not rules or not n:
+        codes = Conditional(sampler, asked.evidence, seeds).codes(n)
+        return asked.codec.decode(codes, rng)
+    _check_named(rules, asked, sampler.codec.names)
+    codes = Conditional(sampler, asked.evidence, seeds).codes(max(n, _ENOUGH))
+    facts = [codec.column for codec in sampler.codec.columns]
+    values = asked.codec.decode(codes, rng)  # cells are taken from rows that meet it
+    found = enforced(values, facts, rules, rng, invent=False)
+    return {name: cells[:n] for name, cells in found.items()}
+
+
+def _check_named(rules: Sequence[Any], asked: Condition, names: Sequence[str]) -> None:
+    """Raise where a condition is on a column that a constraint computes."""
+    computed = {rule.target for rule in rules if rule.kind == "dependency"}
+    sums = [rule for rule in rules if rule.kind == "sum"]
+    computed |= {rule.total for rule in sums}
+    both = sorted(computed & {names[j] for j in asked.evidence})
+    if both:
+        what = "a constraint computes the column from others"
+        raise ConfigError(
+            problem(what, got=", ".join(both), try_="a condition on those others")
+        )
 
 
 def _balanced(

@@ -37,7 +37,7 @@ class Condition:
     Attributes:
         evidence: by position of a column, the probability that a value of each code
             meets the condition.
-        codec: decodes into values that meet it.
+        codec: decodes into values that meet it; constraints are left to the caller.
     """
 
     evidence: Evidence
@@ -71,7 +71,8 @@ def condition(codec: Codec, where: Mapping[str, Any]) -> Condition:
             )
         at = codec.index(name)
         columns[at], evidence[at] = _column(codec.columns[at], asked)
-    return Condition(evidence, replace(codec, columns=tuple(columns)))
+    bare = replace(codec, columns=tuple(columns), constraints=())
+    return Condition(evidence, bare)
 
 
 def _column(codec: ColumnCodec, asked: Any) -> tuple[ColumnCodec, Floats]:

@@ -12,9 +12,11 @@ from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import narwhals as nw
+import numpy as np
 
 from fairveil import _check, config
 from fairveil._gaps import Plan, of_earlier, plan
+from fairveil.codec import Codec
 from fairveil.errors import (
     ConfigError,
     SchemaError,
@@ -27,6 +29,7 @@ from fairveil.schema import Column, Schema
 from fairveil.tables.frames import check_columns
 
 _ROW = "row"  # the unit of a fit without a unit column
+_TRIED = 500  # rows of the schema alone, on which constraints are tried
 _SHOWN = 5  # facts that an error names
 _ALWAYS = ("kind", "dtype", "nullable")
 _FACTS: Mapping[str, tuple[str, ...]] = {
@@ -93,7 +96,7 @@ def check_wishes(wishes: Wishes) -> None:
     _check.positive(discovery_share=wishes.discovery_share)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
     _check_unit(wishes.unit)
-    wish_of(wishes)
+    _check_constraints(wishes.schema, wish_of(wishes))
     _check.in_range(0.0, 0.9, group_budget=wishes.group_budget)
     if not isinstance(wishes.preset, config.Fit):
         _check.one_of(config.PRESETS, preset=wishes.preset)
@@ -101,6 +104,25 @@ def check_wishes(wishes: Wishes) -> None:
         value = getattr(wishes, name)
         if value is not None:
             _check.whole(0, **{name: value})
+
+
+def _check_constraints(schema: Schema | None, wish: Wish) -> None:
+    """Raise where constraints contradict one another or the promise."""
+    if schema is None or not schema.constraints:
+        return
+    own = set(wish.sensitive if wish.fairness in ("redraw", "independence") else ())
+    if wish.fairness == "outcome":
+        own = {*own, wish.target}
+    for rule in schema.constraints:
+        tied = own & set(rule.names)
+        if tied and not set(rule.names) <= own:
+            what = "a constraint ties a column to others that the promise sets apart"
+            raise ConfigError(
+                problem(what, got=", ".join(sorted(map(str, tied))), try_="one of both")
+            )
+    codec, rng = Codec.on_grid(schema), np.random.default_rng(0)  # public facts alone
+    drawn = [rng.integers(0, size, _TRIED) for size in codec.sizes]
+    codec.decode(np.stack(drawn, axis=1).astype(np.int32), rng)
 
 
 def _check_unit(unit: str | None) -> None:

@@ -311,7 +311,7 @@ def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
         _column(j, column, step, tensors)
         for j, (column, step) in enumerate(zip(schema.columns, steps, strict=True))
     )
-    return Codec(columns, schema.declared_by)
+    return Codec(columns, schema.declared_by, schema.constraints)
 
 
 def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:

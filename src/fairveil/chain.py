@@ -162,7 +162,7 @@ def _bins(
         columns.append(found)
         labels.append(label)
         singles.append(single)
-    return Codec(tuple(columns), codec.declared_by), labels, singles
+    return dataclasses.replace(codec, columns=tuple(columns)), labels, singles
 
 
 def _read_off(

@@ -17,14 +17,17 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from fairveil._constraints import Constraint
+from fairveil._enforce import enforced
 from fairveil._iso import TEMPORAL
 from fairveil._objects import objects_of
 from fairveil._temporal import array_of, ticks
 from fairveil._types import Codes, Floats, Values
 from fairveil.bins import GRID_CELLS, Bins, public_grid
-from fairveil.errors import SchemaError, problem
+from fairveil.errors import ConfigError, SchemaError, problem
 from fairveil.schema import Column, Schema
 
+_PUBLIC_ROWS = 2000  # drawn from the schema alone, where no row meets a constraint
 _FLAT_SHARE = 0.2  # of a bin's mass, for its cells that drown in the noise
 
 
@@ -211,12 +214,13 @@ class Codec:
 
     columns: tuple[ColumnCodec, ...]
     declared_by: str = ""
+    constraints: tuple[Constraint, ...] = ()
 
     @classmethod
     def on_grid(cls, schema: Schema, cells: int = GRID_CELLS) -> Codec:
         """The codec on the schema's public grids, of some ``cells`` at most."""
         columns = tuple(_on_grid(column, cells) for column in schema.columns)
-        return cls(columns, schema.declared_by)
+        return cls(columns, schema.declared_by, schema.constraints)
 
     def with_bins(self, inside: Mapping[str, Inside]) -> Codec:
         """The same codec with measured bins for the named numeric columns."""
@@ -227,7 +231,7 @@ class Codec:
                 return codec
             return ColumnCodec(codec.column, found.bins, found)
 
-        return Codec(tuple(measured(c) for c in self.columns), self.declared_by)
+        return replace(self, columns=tuple(measured(c) for c in self.columns))
 
     def unprotected(self) -> Codec:
         """The same, where what was measured counts as copied: its noise repeats."""
@@ -240,7 +244,7 @@ class Codec:
             column = codec.column.model_copy(update={"provenance": marks})
             return replace(codec, column=column)
 
-        return Codec(tuple(marked(c) for c in self.columns), self.declared_by)
+        return replace(self, columns=tuple(marked(c) for c in self.columns))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -256,7 +260,9 @@ class Codec:
     def schema(self) -> Schema:
         """The public facts of these columns."""
         facts = tuple(c.column for c in self.columns)
-        return Schema(columns=facts, declared_by=self.declared_by)
+        return Schema(
+            columns=facts, declared_by=self.declared_by, constraints=self.constraints
+        )
 
     @property
     def numeric(self) -> dict[int, int]:
@@ -284,7 +290,26 @@ class Codec:
         return out
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> dict[str, Values]:
-        """Values by column name; see ``ColumnCodec.decode``."""
+        """Values by column name, constraints met; see ``ColumnCodec.decode``.
+
+        Raises:
+            ConfigError: the constraints contradict one another.
+        """
+        values = self.raw(codes, rng)
+        if not self.constraints or not len(codes):
+            return values
+        facts = [codec.column for codec in self.columns]
+        try:
+            return enforced(values, facts, self.constraints, rng)
+        except ConfigError:  # few rows, and none to take a cell from: public ones help
+            drawn = [rng.integers(0, size, _PUBLIC_ROWS) for size in self.sizes]
+            more = np.stack(drawn, axis=1).astype(np.int32)
+        values = self.raw(np.concatenate([codes, more]), rng)
+        found = enforced(values, facts, self.constraints, rng)
+        return {name: cells[: len(codes)] for name, cells in found.items()}
+
+    def raw(self, codes: Codes, rng: np.random.Generator) -> dict[str, Values]:
+        """Values by column name, whatever the constraints say."""
         return {
             c.column.name: c.decode(codes[:, j], rng)
             for j, c in enumerate(self.columns)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fairveil import _files
 from fairveil._column import Column, Kind, Provenance
+from fairveil._constraints import Constraint, check_constraints
 from fairveil._infer import column_facts
 from fairveil._shield import DEBUG, guarded
 from fairveil.errors import FairveilError, SchemaError, TableError, problem
@@ -33,18 +34,21 @@ VERSION = 1
 class Schema(BaseModel):
     """The public facts of a table: its columns in order, and who declared them.
 
-    ``declared_by`` is a sentence that the privacy statement repeats.
+    ``declared_by`` is a sentence that the privacy statement repeats. ``constraints``
+    hold in every released row (docs/constraints.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     columns: tuple[Column, ...] = Field(min_length=1)
     declared_by: str = ""
+    constraints: tuple[Constraint, ...] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.names)) != len(self.columns):
             raise ValueError("a column name stands twice")
+        check_constraints(self.constraints, self.columns)
         return self
 
     @property
@@ -67,10 +71,15 @@ class Schema(BaseModel):
     def select(self, names: Iterable[str]) -> Schema:
         """The same schema with these columns only, in the order given.
 
+        Constraints on a column that goes go with it.
+
         Raises:
             SchemaError: an unknown name, a name twice, or no name at all.
         """
-        return _checked(tuple(self[n] for n in names), self.declared_by)
+        kept = tuple(self[n] for n in names)
+        there = {column.name for column in kept}
+        rules = (r for r in self.constraints if there >= set(r.names))
+        return _checked(kept, self.declared_by, tuple(rules))
 
     def drop(self, names: Iterable[str]) -> Schema:
         """The same schema without these columns.
@@ -91,6 +100,8 @@ class Schema(BaseModel):
         """The schema as plain JSON values."""
         columns = [column.to_dict() for column in self.columns]
         body = {"columns": columns, "declared_by": self.declared_by}
+        if self.constraints:  # older files have none
+            body["constraints"] = [r.model_dump(mode="json") for r in self.constraints]
         return {"format": FORMAT, "version": VERSION, **body}
 
     @classmethod
@@ -184,12 +195,16 @@ class Schema(BaseModel):
         return _checked(columns, said)
 
 
-def _checked(columns: tuple[Column, ...], declared_by: str) -> Schema:
+def _checked(
+    columns: tuple[Column, ...],
+    declared_by: str,
+    constraints: tuple[Constraint, ...] = (),
+) -> Schema:
     """A schema, or a refusal in our own words."""
     if not columns:
         raise SchemaError(problem("a schema needs at least one column"))
     try:
-        return Schema(columns=columns, declared_by=declared_by)
+        return Schema(columns=columns, declared_by=declared_by, constraints=constraints)
     except ValidationError as error:
         raise SchemaError(_first_problem(error)) from None
 

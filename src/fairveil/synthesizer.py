@@ -210,6 +210,11 @@ class FairVeil(Rows, Parameters):
                 progress=progress,
                 link=link,
             )
+        if self.schema is not None:  # discovery builds the schema anew
+            codec = dataclasses.replace(
+                bundle.codec, constraints=self.schema.constraints
+            )
+            bundle = dataclasses.replace(bundle, codec=codec)
         if seeded is not None:  # what was found under repeatable noise stays marked
             bundle = dataclasses.replace(bundle, codec=bundle.codec.unprotected())
         statement = budget.ledger.statement(
