@@ -41,8 +41,6 @@ TEXTS = {
     "a line in a field": 'a,b\n"x\ny",2\n3,4\n',
     "a short row": "a,b\n1\n3,4\n",
     "line ends of two kinds": "a,b\r\n1,2\n3,4\r\n",
-    "quotes after a field": 'a,b\n1,"x"y\n3,4\n',
-    "a line of spaces": "a,b\n  \n3,4\n",
     "empty last fields": "a,b\n1,2,\n3,4,\n",
     "empty lines": "a,b\n1,2\n\n3,4\n\n",
     "empty lines first": "\n\na,b\n1,2\n",
@@ -105,6 +103,21 @@ def test_bad_rows_are_refused_without_their_values(tmp_path, data):
         entry.open_table(tmp_path / "t.csv").count()
     assert SECRET not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+ADDED = ["", "5\n", "\n", '"a\nb",2\n', '"",\n', "  \n", '1,"x"y\n', "1,2\r\n"]
+
+
+@pytest.mark.parametrize("added", ADDED)
+@pytest.mark.parametrize("others", ['1, "x"\n 2 ,"y" \n', '"",""\n"a\nb","c,d"\n'])
+def test_no_row_decides_how_the_others_are_read(tmp_path, others, added):
+    found = []
+    for name, rows in (("alone.csv", others), ("more.csv", others + added)):
+        (tmp_path / name).write_text(f"a,b\n{rows}")
+        opened = entry.open_table(tmp_path / name)
+        opened.count()
+        found.append(cells(opened))
+    assert found[1][:2] == found[0]
 
 
 def test_types_of_csv_hang_on_no_row(tmp_path):

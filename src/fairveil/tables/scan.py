@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,10 @@ _SETTINGS = {
 _CSV = """
     SELECT * FROM read_csv($paths_{packed}, columns = $columns_{packed},
     compression = '{packed}', header = true, auto_detect = false,
-    delim = ',', quote = '"', escape = '"', nullstr = '', strict_mode = true)
+    delim = ',', quote = '"', escape = '"', nullstr = '', {how})
 """
+_STRICT = "strict_mode = true"
+_LENIENT = "strict_mode = false, null_padding = true, parallel = false"
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -102,33 +104,37 @@ def is_readable_in_place() -> bool:
 class CsvSource(DuckSource):
     """CSV files. Their types are guessed only by fits that protect nothing."""
 
-    def __init__(self, relation: Any, paths: Sequence[Path], connection: Any) -> None:
-        super().__init__(relation)
-        self._paths, self._connection = paths, connection
+    def __init__(self, paths: Sequence[Path], names: list[str]) -> None:
+        self._paths, self._connection = paths, _connection()
+        super().__init__(_of_csv(self._connection, paths, names))
 
     def count(self) -> int:
         """The true number of rows, once every field of every row was parsed.
 
-        Files that DuckDB does not take as they are (rows that are too short) are read
-        into memory by pandas, whose errors say what is wrong with them.
+        Short rows, line ends of two kinds and the like need a slower, lenient reader of
+        the same parser, which reads all other rows as before: a row must never decide
+        how the others are read, and two parsers differ (in ``1, "x"``). Pandas is asked
+        only whether it takes the files; its errors say what is wrong with them.
+
+        Raises:
+            TableError: the rows are no CSV, or do not fit the header.
         """
+        found = self._parsed()
+        if found is not None:
+            return found
+        for path in self._paths:
+            files.read_table(path)
+        con, names = self._connection, self.columns
+        self._relation = _of_csv(con, self._paths, names, strict=False)
+        return super().count()
+
+    def _parsed(self) -> int | None:
         lengths = ", ".join(f"max(strlen({quoted(name)}))" for name in self.columns)
         query = self._relation.aggregate(f"count(*), {lengths}")
         try:
             return int(shielded("DuckDB", query.fetchall)[0][0])
         except TableError:
-            pass
-        self._relation = self._held()
-        return super().count()
-
-    def _held(self) -> Any:
-        frame = pd.concat(map(files.read_table, self._paths), ignore_index=True)
-        pa, columns = arrow.library(), {}
-        for name in self.columns:
-            cells = frame[name].astype(object).where(frame[name].notna(), None)
-            columns[name] = pa.array(cells.tolist(), type=pa.string())
-        table = pa.table(columns)
-        return shielded("DuckDB", lambda: self._connection.from_arrow(table))
+            return None
 
     def whole(self) -> nw.DataFrame[Any]:
         """All rows in memory, with guessed dtypes."""
@@ -165,22 +171,32 @@ def _csv(paths: Sequence[Path], *, typed: bool) -> nw.DataFrame[Any] | Source:
     if len(names[0]) == 1 or any(map(_begins_empty, paths)):
         frames = [files.read_table(path, typed=typed) for path in paths]
         return open_frame(pd.concat(frames, ignore_index=True))
+    return CsvSource(paths, names[0])
+
+
+def _of_csv(
+    con: Any, paths: Sequence[Path], names: list[str], *, strict: bool = True
+) -> Any:
     relation = None
-    con = _connection()
     for packed in (False, True):
         some = [p for p in paths if p.name.lower().endswith(".gz") is packed]
         if some:
-            part = _read_csv(con, some, names[0], "gzip" if packed else "none")
+            packing = "gzip" if packed else "none"
+            how = {"packed": packing, "how": _STRICT if strict else _LENIENT}
+            part = _read_csv(con, some, names, how)
             relation = part if relation is None else relation.union(part)
-    return CsvSource(relation, paths, con)
+    return relation
 
 
-def _read_csv(con: Any, paths: Sequence[Path], names: list[str], packed: str) -> Any:
+def _read_csv(
+    con: Any, paths: Sequence[Path], names: list[str], how: Mapping[str, str]
+) -> Any:
+    packed = how["packed"]
     asked = {
         f"paths_{packed}": _literal(paths),
         f"columns_{packed}": dict.fromkeys(names, "VARCHAR"),
     }
-    query = _CSV.format(packed=packed)  # "gzip" or "none"
+    query = _CSV.format(**how)  # constants
     return shielded("DuckDB", lambda: con.sql(query, params=asked))
 
 
