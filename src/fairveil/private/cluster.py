@@ -191,12 +191,20 @@ def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)
         np.asarray(part) for part in latents(layers, centroids, key, codes)
     )
     unit = units.astype(np.float64)
-    member = np.eye(len(centroids))[nearest] * np.asarray(mask)[:, None]
-    sums = {"counts": member.sum(0), "sums": member.T @ unit}
+    weighted = unit * np.asarray(mask)[:, None]
+    clusters, width = len(centroids), unit.shape[1]
+    sums = {
+        "counts": np.bincount(nearest, weights=mask, minlength=clusters),
+        "sums": np.zeros((clusters, width)),
+    }
     if second:
-        pairs = (unit[:, :, None] * unit[:, None, :]).reshape(len(unit), -1)
-        flat = member.T @ pairs
-        sums["seconds"] = flat.reshape(len(flat), unit.shape[1], unit.shape[1])
+        sums["seconds"] = np.zeros((clusters, width, width))
+    for k in range(clusters):  # a product for each cluster: no row's own is ever stored
+        rows = np.flatnonzero(nearest == k)
+        sums["sums"][k] = weighted[rows].sum(axis=0)
+        if second:
+            # without BLAS: its threads would spin against those of the network
+            sums["seconds"][k] = np.einsum("ni,nj->ij", unit[rows], weighted[rows])
     return sums
 
 
