@@ -198,7 +198,7 @@ def wish(wanted: Wish, schema: Schema) -> None:
     shares = wanted.shares
     require(isinstance(shares, (str, dict)), "shares are of another kind")
     wanted.check()
-    wanted.check_columns(schema.names)
+    wanted.check_columns(schema.learnt)
 
 
 def granted(wanted: Wish, sampler: Sampler) -> None:

@@ -17,18 +17,28 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fairveil import _files, _iso
+from fairveil._fakes import PROVIDERS
 from fairveil._iso import NANOSECONDS, TEMPORAL, Resolution
 from fairveil.errors import SchemaError, problem
 
 Provenance = Literal["public", "dp", "from-data"]
 Kind = Literal[
-    "categorical", "numeric", "boolean", "date", "datetime", "time", "duration"
+    "categorical",
+    "numeric",
+    "boolean",
+    "date",
+    "datetime",
+    "time",
+    "duration",
+    "identifier",
 ]
 Scalar = bool | int | float | str
 
 _INT_LIMIT = 2**53
 _MOST_SPECIAL = 100  # each is a code
-_LATER = ("resolution", "zone", "layout")  # facts that older files do not have
+_OF_TIME = ("resolution", "zone", "layout")
+_OF_KEYS = ("pattern", "fake")
+_LATER = (*_OF_TIME, *_OF_KEYS)  # facts that older files do not have
 
 
 def _as_text(value: Any) -> Any:
@@ -50,7 +60,8 @@ class Column(BaseModel):
     Attributes:
         name: column name (always public).
         kind: ``categorical``, ``numeric``, ``boolean``, ``date``, ``datetime``,
-            ``time`` (of day) or ``duration``.
+            ``time`` (of day), ``duration`` or ``identifier``. An identifier is never
+            learnt: no cell of it is read, and its values are made anew (``_keys``).
         dtype: the data frame's own name of the type, restored in the output.
         categories: allowed values of a categorical column, in their order.
         ordered: whether that order means something (small to large); restored in the
@@ -71,6 +82,11 @@ class Column(BaseModel):
             without an offset are on its clock.
         layout: how text or numbers write a date or time, in the codes of ``strptime``
             (``%d.%m.%Y``); None: ISO 8601.
+        pattern: of identifiers: ``#`` is a digit, ``@`` a capital letter, and a
+            backslash takes the next sign as it is (``P-######``); or ``uuid``. Bounds
+            instead of it give whole numbers between them; neither, 1, 2, 3 and so on.
+        fake: of identifiers: what to make up instead, such as ``e-mail`` or ``name``
+            (``_fakes``); fakes can repeat.
         nullable: whether missing values may occur.
         provenance: where each fact comes from, by field name; ``public`` by default.
     """
@@ -90,6 +106,8 @@ class Column(BaseModel):
     resolution: Resolution | None = None
     zone: str | None = None
     layout: str | None = None
+    pattern: str | None = Field(default=None, min_length=1, max_length=200)
+    fake: str | None = None
     nullable: bool = False
     provenance: Mapping[str, Provenance] = Field(default_factory=dict)
 
@@ -97,7 +115,8 @@ class Column(BaseModel):
     def _consistent(self) -> Self:
         self._check_categories()
         self._check_temporal()
-        if self.kind in TEMPORAL and "dtype" not in self.model_fields_set:
+        self._check_identifier()
+        if self._has_usual_dtype and "dtype" not in self.model_fields_set:
             object.__setattr__(self, "dtype", self._usual_dtype())
         if self.on_scale:
             self._check_bounds()
@@ -119,7 +138,7 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name!r}: 'other' is not a category")
 
     def _check_temporal(self) -> None:
-        given = [fact for fact in _LATER if getattr(self, fact) is not None]
+        given = [fact for fact in _OF_TIME if getattr(self, fact) is not None]
         if given and self.kind not in TEMPORAL:
             raise ValueError(f"column {self.name!r}: {given[0]} is for dates and times")
         if self.kind in TEMPORAL and self.decimals is not None:
@@ -140,6 +159,28 @@ class Column(BaseModel):
             raise ValueError(
                 f"column {self.name!r}: this machine knows no such time zone"
             ) from None
+
+    def _check_identifier(self) -> None:
+        given = [fact for fact in _OF_KEYS if getattr(self, fact) is not None]
+        if self.kind != "identifier":
+            if given:
+                raise ValueError(f"column {self.name!r}: {given[0]} is for identifiers")
+            return
+        if self.nullable or self.special or self.decimals:
+            raise ValueError(f"column {self.name!r}: an identifier is never missing")
+        if self.fake is not None and self.fake not in PROVIDERS:
+            raise ValueError(
+                f"column {self.name!r}: fakes are one of " + ", ".join(PROVIDERS)
+            )
+        ends = [end for end in (self.lower, self.upper) if end is not None]
+        if len(given) + bool(ends) > 1:
+            raise ValueError(
+                f"column {self.name!r}: identifiers have a pattern, or bounds, or fakes"
+            )
+        if ends:
+            self._check_bounds()
+        if not all(isinstance(end, float) and end.is_integer() for end in ends):
+            raise ValueError(f"column {self.name!r}: identifiers are whole numbers")
 
     def _check_bounds(self) -> None:
         if self.lower is None or self.upper is None:
@@ -179,6 +220,15 @@ class Column(BaseModel):
             raise ValueError(
                 f"column {self.name!r}: a special value has too many decimals"
             )
+
+    @property
+    def learnt(self) -> bool:
+        """Whether anything of the column is measured: not of identifiers."""
+        return self.kind != "identifier"
+
+    @property
+    def _has_usual_dtype(self) -> bool:
+        return self.kind in TEMPORAL or not self.learnt
 
     @property
     def on_scale(self) -> bool:
@@ -238,7 +288,9 @@ class Column(BaseModel):
         return {k: v for k, v in said.items() if k not in _LATER or v is not None}
 
     def _usual_dtype(self) -> str:
-        """The dtype of a date or time that nobody named."""
+        """The dtype of a date, time or identifier that nobody named."""
+        if not self.learnt:
+            return "int64" if self.pattern is self.fake is None else "str"
         if self.layout is not None:
             return "str"
         if self.kind in ("date", "time"):

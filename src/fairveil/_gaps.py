@@ -68,6 +68,12 @@ class Plan:
         return tuple(column.name for column in self.columns)
 
     @property
+    def learnt(self) -> tuple[str, ...]:
+        """Names of the columns that a fit measures: all but identifiers."""
+        kept = (c for c in self.columns if isinstance(c, Gap) or c.learnt)
+        return tuple(column.name for column in kept)
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
         """The columns that have to be measured."""
         return tuple(c for c in self.columns if isinstance(c, Gap))
@@ -93,16 +99,18 @@ def plan(
     """
     known = {} if schema is None else {c.name: c for c in schema.columns}
     columns: list[Column | Gap] = []
+    anew = [column for column in known.values() if not column.learnt]
     for name in table.columns:
-        if name == unit:
-            continue
         column = known.get(name)
+        if name == unit and (column is None or column.learnt):
+            continue
         if column is not None and not column.copied_from_data():
             columns.append(column)
             continue
         public = {} if column is None else _kept(column)
         by_dtype = _declared(table[name]) if public_dtypes else {}
         columns.append(_column(name, {**by_dtype, **public}))
+    columns += [column for column in anew if column.name not in table.columns]
     said = [of_earlier(schema).declared_by] if schema is not None else []
     said += [_BY_DTYPES] * public_dtypes
     said += [_MEASURED] * any(isinstance(column, Gap) for column in columns)

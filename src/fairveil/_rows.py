@@ -199,9 +199,10 @@ def _conditional(
     _check_named(rules, asked, sampler.codec.names)
     codes = Conditional(sampler, asked.evidence, seeds).codes(max(n, _ENOUGH))
     facts = [codec.column for codec in sampler.codec.columns]
-    values = asked.codec.decode(codes, rng)  # cells are taken from rows that meet it
+    values = asked.codec.learnt(codes, rng)  # cells are taken from rows that meet it
     found = enforced(values, facts, rules, rng, invent=False)
-    return {name: cells[:n] for name, cells in found.items()}
+    anew = asked.codec.made_anew(start=0, n=n, seed=seeds.number("keys"))
+    return {name: cells[:n] for name, cells in found.items()} | anew
 
 
 def _check_named(rules: Sequence[Any], asked: Condition, names: Sequence[str]) -> None:

@@ -15,7 +15,9 @@ import narwhals as nw
 import numpy as np
 
 from fairveil import _check, config
+from fairveil._fakes import check_installed
 from fairveil._gaps import Plan, of_earlier, plan
+from fairveil._personal import personal_columns
 from fairveil.codec import Codec
 from fairveil.errors import (
     ConfigError,
@@ -36,6 +38,7 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("lower", "upper", "decimals", "special"),
     "categorical": ("categories", "other"),
     "boolean": (),
+    "identifier": ("lower", "upper", "pattern", "fake"),
     **dict.fromkeys(
         ("date", "datetime", "time", "duration"),
         ("lower", "upper", "special", "resolution", "zone", "layout"),
@@ -59,6 +62,7 @@ class Wishes(Protocol):
     schema: Schema | None
     discover: bool | None
     discovery_share: float
+    personal_data: str
     public_dtypes: bool
     unit: str | None
     max_rows_per_unit: int
@@ -92,6 +96,7 @@ def check_wishes(wishes: Wishes) -> None:
         )
     _check.one_of((None, True, False), discover=wishes.discover)
     _check.one_of((True, False), public_dtypes=wishes.public_dtypes)
+    _check.one_of(("refuse", "replace", "allow"), personal_data=wishes.personal_data)
     _check.in_range(0.0, 0.5, discovery_share=wishes.discovery_share)
     _check.positive(discovery_share=wishes.discovery_share)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
@@ -206,17 +211,52 @@ def public_facts(
         facts = _measured(wishes, table, public_dtypes=declared or wishes.public_dtypes)
     else:
         facts = _copied(wishes, table)
-    if wishes.unit is not None and wishes.unit in facts.names:
+    facts = _impersonal(facts, wishes.personal_data)
+    if not facts.learnt:
+        raise SchemaError(problem("there is no column to learn beside identifiers"))
+    if wishes.unit is not None and wishes.unit in facts.learnt:
         raise SchemaError(
             problem("the unit column is not synthesised", try_="schema.drop([unit])")
         )
     wish = wish_of(wishes)
-    wish.check_columns(facts.names)
+    wish.check_columns(facts.learnt)
     for name in wish.sensitive if wish.shares != "kept" else ():
         for column in facts.columns:
             if column.name == name and isinstance(column, Column):
                 _check_shares(column, wish)
     return facts
+
+
+def _impersonal(facts: Schema | Plan, rule: str) -> Schema | Plan:
+    """The facts, with no column that is learnt and by its name holds personal data.
+
+    Raises:
+        SchemaError: there is one, and the rule is to refuse it.
+        UnsupportedError: there is one, and fakes cannot be made up on this machine.
+    """
+    found = {} if rule == "allow" else personal_columns(facts.learnt)
+    if not found:
+        return facts
+    if rule == "refuse":
+        said = ", ".join(f"{name} ({what})" for name, what in found.items())
+        raise SchemaError(
+            problem(
+                "columns seem to hold personal data, by their names",
+                got=said,
+                try_="dropping them, a schema that declares them as kind 'identifier', "
+                "personal_data='replace' (plausible fakes), or personal_data='allow' "
+                "if the names mislead (--personal-data)",
+            )
+        )
+    check_installed()
+    fakes = {
+        name: Column(name=name, kind="identifier", fake=what)
+        for name, what in found.items()
+    }
+    columns = tuple(fakes.get(column.name, column) for column in facts.columns)
+    if isinstance(facts, Schema):
+        return facts.model_copy(update={"columns": columns})
+    return replace(facts, columns=columns)
 
 
 def _check_shares(column: Column, wish: Wish) -> None:
@@ -286,6 +326,7 @@ def _copied(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
         return found
     columns = {c.name: c for c in (*schema.columns, *found.columns)}
     ordered = tuple(columns[name] for name in names if name in columns)
+    ordered += tuple(c for c in columns.values() if c.name not in names)
     said = f"{schema.declared_by}; the others {found.declared_by}"
     return Schema(columns=ordered, declared_by=said)
 

@@ -27,7 +27,7 @@ from fairveil import (
     config,
 )
 from fairveil.bins import Bins
-from fairveil.codec import Codec, ColumnCodec, Inside
+from fairveil.codec import Codec, ColumnCodec, Inside, identifiers_of
 from fairveil.errors import ArtifactError, FairveilError, problem
 from fairveil.marginals import Clique, Marginal, Sizes, cells
 from fairveil.nn.blocks import Blocks
@@ -307,11 +307,13 @@ def _inside_tensors(j: int, inside: Inside | None) -> Tensors:
 
 
 def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
+    kept = [column for column in schema.columns if column.learnt]
     columns = tuple(
         _column(j, column, step, tensors)
-        for j, (column, step) in enumerate(zip(schema.columns, steps, strict=True))
+        for j, (column, step) in enumerate(zip(kept, steps, strict=True))
     )
-    return Codec(columns, schema.declared_by, schema.constraints)
+    names = (schema.declared_by, schema.constraints, identifiers_of(schema))
+    return Codec(columns, *names)
 
 
 def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:

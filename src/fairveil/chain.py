@@ -99,7 +99,7 @@ def measure_table(  # noqa: PLR0913  (all that a fit is made of)
     size = {
         "n_hat": n_hat,
         "rho": ledger.rho_cap,
-        "columns": len(schema.columns),
+        "columns": len(schema.learnt),
     }
     settings = sized(settings, **size)
     codec = Codec.on_grid(schema, grid_cells(settings, **size))

@@ -229,6 +229,13 @@ def fit(
     discovery_share: Annotated[
         float, typer.Option(help="Part of the budget for that, at most .5.")
     ] = 0.1,
+    personal_data: Annotated[
+        Literal["refuse", "replace", "allow"],
+        typer.Option(
+            metavar="RULE",
+            help="Columns named like personal data: refuse, replace or allow.",
+        ),
+    ] = "refuse",
     sensitive: Sensitive = None,
     epsilon: Annotated[
         float, typer.Option(help="Privacy budget; inf switches privacy off.")
@@ -324,6 +331,7 @@ def fit(
         schema=None if schema is None else Schema.load(schema),
         discover=discover,
         discovery_share=discovery_share,
+        personal_data=personal_data,
         generator=generator,
         preset=None if preset == "default" else preset,
         random_state=random_state,

@@ -20,6 +20,7 @@ import numpy as np
 from fairveil._constraints import Constraint
 from fairveil._enforce import enforced
 from fairveil._iso import TEMPORAL
+from fairveil._keys import keys
 from fairveil._objects import objects_of
 from fairveil._temporal import array_of, ticks
 from fairveil._types import Codes, Floats, Values
@@ -210,17 +211,25 @@ class Codec:
 
     ``Codec.on_grid(schema)`` uses the public grid of numeric columns; after the bins
     are measured, ``with_bins`` gives the codec that everything later uses.
+
+    Attributes:
+        columns: those that have codes.
+        declared_by: who declared the public facts.
+        identifiers: columns that are made anew, with their places in the schema.
     """
 
     columns: tuple[ColumnCodec, ...]
     declared_by: str = ""
     constraints: tuple[Constraint, ...] = ()
+    identifiers: tuple[tuple[int, Column], ...] = ()
 
     @classmethod
     def on_grid(cls, schema: Schema, cells: int = GRID_CELLS) -> Codec:
         """The codec on the schema's public grids, of some ``cells`` at most."""
-        columns = tuple(_on_grid(column, cells) for column in schema.columns)
-        return cls(columns, schema.declared_by, schema.constraints)
+        kept = (column for column in schema.columns if column.learnt)
+        columns = tuple(_on_grid(column, cells) for column in kept)
+        more = (schema.declared_by, schema.constraints, identifiers_of(schema))
+        return cls(columns, *more)
 
     def with_bins(self, inside: Mapping[str, Inside]) -> Codec:
         """The same codec with measured bins for the named numeric columns."""
@@ -248,7 +257,7 @@ class Codec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names in order."""
+        """Names of the columns with codes, in order."""
         return tuple(c.column.name for c in self.columns)
 
     @property
@@ -258,10 +267,14 @@ class Codec:
 
     @property
     def schema(self) -> Schema:
-        """The public facts of these columns."""
-        facts = tuple(c.column for c in self.columns)
+        """The public facts of all columns, identifiers at their places."""
+        facts = [c.column for c in self.columns]
+        for place, column in self.identifiers:
+            facts.insert(place, column)
         return Schema(
-            columns=facts, declared_by=self.declared_by, constraints=self.constraints
+            columns=tuple(facts),
+            declared_by=self.declared_by,
+            constraints=self.constraints,
         )
 
     @property
@@ -289,12 +302,41 @@ class Codec:
             out[:, j] = codec.encode(table[codec.column.name])
         return out
 
-    def decode(self, codes: Codes, rng: np.random.Generator) -> dict[str, Values]:
+    def decode(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        *,
+        start: int = 0,
+        seed: int | None = None,
+    ) -> dict[str, Values]:
         """Values by column name, constraints met; see ``ColumnCodec.decode``.
 
+        Args:
+            codes: rows (n, columns).
+            rng: draws values inside bins.
+            start, seed: place of the first row in a sample that is made in pieces, and
+                the sample's seed: identifiers are a function of both.
+
         Raises:
-            ConfigError: the constraints contradict one another.
+            ConfigError: the constraints contradict one another, or there are fewer
+                identifiers than rows.
+            UnsupportedError: fakes cannot be made up on this machine.
         """
+        values = self.learnt(codes, rng)
+        if self.identifiers and seed is None:
+            seed = int(rng.integers(2**63))
+        return values | self.made_anew(start=start, n=len(codes), seed=seed or 0)
+
+    def made_anew(self, *, start: int, n: int, seed: int) -> dict[str, Values]:
+        """Identifiers by column name; see ``decode``."""
+        return {
+            column.name: keys(column, start=start, n=n, seed=seed)
+            for _place, column in self.identifiers
+        }
+
+    def learnt(self, codes: Codes, rng: np.random.Generator) -> dict[str, Values]:
+        """Values of the columns with codes, constraints met."""
         values = self.raw(codes, rng)
         if not self.constraints or not len(codes):
             return values
@@ -327,6 +369,11 @@ def recode(codes: Codes, labels: Sequence[np.ndarray | None]) -> Codes:
             with_missing = np.r_[label, label.max() + 1]
             out[:, j] = with_missing[codes[:, j]]
     return out
+
+
+def identifiers_of(schema: Schema) -> tuple[tuple[int, Column], ...]:
+    """The columns that are made anew, with their places."""
+    return tuple((i, c) for i, c in enumerate(schema.columns) if not c.learnt)
 
 
 def _on_grid(column: Column, cells: int) -> ColumnCodec:

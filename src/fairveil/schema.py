@@ -56,6 +56,11 @@ class Schema(BaseModel):
         """Column names in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """Names of the columns that a fit measures: all but identifiers."""
+        return tuple(column.name for column in self.columns if column.learnt)
+
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
             if column.name == name:

@@ -72,6 +72,9 @@ class FairVeil(Rows, Parameters):
             copied from the data included; None: exactly where there is no schema;
             False: never, what is missing is refused.
         discovery_share: part of the budget for that, above 0 and at most .5.
+        personal_data: columns that by their names hold personal data (names, e-mail,
+            phones, addresses, national numbers; no value is looked at): ``"refuse"``,
+            ``"replace"`` them by plausible fakes (extra ``fakes``), or ``"allow"``.
         public_dtypes: the caller states that the frame's dtypes are public, chosen
             without looking at the rows (NumPy's say that no value is missing).
         unit: column whose equal values belong to one person; not synthesised.
@@ -110,6 +113,7 @@ class FairVeil(Rows, Parameters):
         schema: Schema | None = None,
         discover: bool | None = None,
         discovery_share: float = 0.1,
+        personal_data: str = "refuse",
         public_dtypes: bool = False,
         unit: str | None = None,
         max_rows_per_unit: int = 1,
@@ -133,6 +137,7 @@ class FairVeil(Rows, Parameters):
         self.schema = schema
         self.discover = discover
         self.discovery_share = discovery_share
+        self.personal_data = personal_data
         self.public_dtypes = public_dtypes
         self.unit = unit
         self.max_rows_per_unit = max_rows_per_unit

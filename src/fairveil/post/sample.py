@@ -97,12 +97,14 @@ class Sampler:
 
         None where missing. There is one part at least, of no rows where n is 0.
         """
-        rng, none = seeds.generator("decode"), True
+        rng, start, none = seeds.generator("decode"), 0, True
+        own = seeds.number("keys") if self.codec.identifiers else 0
         for block in self.blocks(n, seeds):
             none = False
-            yield self.codec.decode(block, rng)
+            yield self.codec.decode(block, rng, start=start, seed=own)
+            start += len(block)
         if none:
-            yield self.codec.decode(self.codes(0, seeds), rng)
+            yield self.codec.decode(self.codes(0, seeds), rng, seed=own)
 
     def values(self, n: int, seeds: Seeds) -> dict[str, Values]:
         """N fresh rows as values by column name: all ``parts`` joined."""

@@ -81,7 +81,7 @@ def codec_of(question: Question) -> Codec:
     """The codec that ``encoding`` was made of."""
     schema = Schema.model_validate_json(question.facts["schema"])
     columns = []
-    for j, column in enumerate(schema.columns):
+    for j, column in enumerate(c for c in schema.columns if c.learnt):
         found = question.arrays.get(str(j))
         bins = None
         if found is not None:

@@ -127,7 +127,7 @@ def check_columns(
     have, want = set(table.columns), set(schema.names)
     if unit is not None and unit not in have:
         raise TableError(problem("the table lacks the unit column", got=unit))
-    missing = [name for name in schema.names if name not in have]
+    missing = [name for name in schema.learnt if name not in have]
     extra = [name for name in table.columns if name not in want and name != unit]
     if missing:
         raise TableError(
