@@ -247,8 +247,9 @@ class Column(BaseModel):
 
     @property
     def places(self) -> int | None:
-        """Decimals of the scale; 0 where it counts ticks; None for a continuum."""
-        return 0 if self.kind in TEMPORAL else self.decimals
+        """Decimals of the scale; 0 for ticks and categories; None for a continuum."""
+        whole = self.kind in TEMPORAL or self.kind == "categorical"
+        return 0 if whole else self.decimals
 
     @property
     def singles(self) -> tuple[float, ...]:
@@ -269,7 +270,9 @@ class Column(BaseModel):
         )
 
     def reach(self) -> tuple[float, float]:
-        """Lowest and highest number, with the special values."""
+        """Lowest and highest number, with the special values; of categories, places."""
+        if self.kind == "categorical":
+            return 0.0, float(len(self.categories) - 1)
         numbers = (*self.ends(), *self.singles)
         return min(numbers), max(numbers)
 

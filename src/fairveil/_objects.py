@@ -31,3 +31,28 @@ def _object(series: nw.Series[Any], at: int) -> Any:
         return series[at]
     except Exception:  # noqa: BLE001  (a cell must never stop a fit)
         return STRANGE
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell is None, not-a-number, or a library's mark for missing."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124  (only not-a-number differs)
+    except Exception:  # noqa: BLE001  (pandas.NA refuses a truth value; others worse)
+        return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def as_number(value: Any) -> float:
+    """A cell as a float; not-a-number where it is none. Never raises."""
+    try:
+        return _as_float(value)
+    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
+        return math.nan
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond all floats
+        return math.inf if value > 0 else -math.inf

@@ -92,7 +92,11 @@ def _column(codec: ColumnCodec, asked: Any) -> tuple[ColumnCodec, Floats]:
         return codec, evidence
     if not parts:
         return codec, evidence
-    intervals = [interval(codec.column, part) for part in parts]
+    if codec.column.on_scale:
+        intervals = [interval(codec.column, part) for part in parts]
+    else:  # very many categories, grouped by their places
+        places = {place for part in parts for place in _codes(codec, part)}
+        intervals = [(float(place), float(place)) for place in places]
     inner, held = _cut(codec, _joined(intervals))
     evidence[: codec.regular] = held
     return inner, evidence
@@ -126,7 +130,7 @@ def _codes(codec: ColumnCodec, part: Any) -> list[int]:
         raise ConfigError(problem(what, got=part, try_="a list of values"))
     low, high = _ends(part, column.name)
     first = 0 if low is None else code_of(codec, low)
-    last = codec.regular - 1 if high is None else code_of(codec, high)
+    last = len(codec.values) - 1 if high is None else code_of(codec, high)
     if first > last:
         raise ConfigError(problem(f"the range of {column.name!r} is empty", got=part))
     return list(range(first, last + 1))

@@ -317,7 +317,8 @@ def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
 
 
 def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:
-    checks.require((step is None) != column.on_scale, "steps do not fit")
+    many = column.kind == "categorical"  # may be grouped
+    checks.require(many or (step is None) != column.on_scale, "steps do not fit")
     if step is None:
         return ColumnCodec(column)
     bins, grid = (

@@ -16,6 +16,7 @@ from fairveil._types import Floats
 from fairveil.schema import Column
 
 GRID_CELLS = 128  # integer columns up to this range get a cell per value
+_FLAT_SHARE = 0.2  # of a bin's mass, for its cells that drown in the noise
 _SEEN = 4.0  # standard deviations of noise that a bin's mass has to pass
 _CODES = (-9999.0, -999.0, -99.0, -9.0, -1.0, 99.0, 999.0, 9999.0, 99999.0)
 _DIGITS = 6
@@ -74,6 +75,49 @@ class Bins:
         return np.clip(np.array(short, dtype=np.float64), low, high)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """Measured bins, and how values lie inside them by the released fine counts.
+
+    Attributes:
+        bins: the merged bins.
+        grid: the fine cells they were merged from.
+        label: bin of each cell, shape ``(cells,)``.
+        mass: mass of each cell (``_trim.inside_mass``); zero where nothing is known.
+    """
+
+    bins: Bins
+    grid: Bins
+    label: np.ndarray
+    mass: Floats
+
+    def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
+        """A value for each bin: a cell by its mass, then uniform in the cell."""
+        out = self.bins.draw(bins, rng)
+        for b in np.unique(bins):
+            cells, shares = self.shares(int(b))
+            if len(cells) == 1 or self.mass[cells].sum() <= 0:
+                continue
+            rows = np.flatnonzero(bins == b)
+            out[rows] = self.grid.draw(rng.choice(cells, len(rows), p=shares), rng)
+        return out
+
+    def shares(self, b: int) -> tuple[np.ndarray, Floats]:
+        """Cells of a bin and their shares of it; by width where nothing is known.
+
+        Cells without mass share a little by their width.
+        """
+        cells = np.flatnonzero(self.label == b)
+        mass = self.mass[cells]
+        width = self.grid.highs[cells] - self.grid.lows[cells] + self.grid.step
+        if mass.sum() <= 0:
+            even = width if width.sum() > 0 else np.ones(len(cells))
+            return cells, even / even.sum()
+        floor = _FLAT_SHARE * mass.sum() * width / max(width.sum(), 1e-300)
+        shares = np.where(mass > 0, mass, floor)
+        return cells, shares / shares.sum()
+
+
 def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
     """The finest intervals that a numeric column is counted on, from public facts.
 
@@ -91,6 +135,12 @@ def public_grid(column: Column, cells: int = GRID_CELLS) -> Bins:
     above = np.unique(special[special > upper])
     lows, highs = (np.r_[below, ends, above] for ends in (inner.lows, inner.highs))
     return Bins(lows, highs, step)
+
+
+def positions(count: int) -> Bins:
+    """A cell for each of so many categories, in their order."""
+    places = np.arange(float(count))
+    return Bins(places, places.copy(), 1.0)
 
 
 def standing_alone(grid: Bins, column: Column) -> np.ndarray:

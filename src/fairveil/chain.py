@@ -27,7 +27,7 @@ from fairveil._trim import (
     without,
 )
 from fairveil._types import Codes
-from fairveil.bins import Bins, merge, standing_alone
+from fairveil.bins import Bins, merge, positions, standing_alone
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.config import Fit
 from fairveil.marginals import Marginal
@@ -49,6 +49,9 @@ from fairveil.private.step import fresh_keys, seed_of
 from fairveil.private.view import Border
 from fairveil.schema import Schema
 from fairveil.tables.source import Source
+
+MOST_CODES = 128  # categories up to here have a code each
+_MOST_PRICED = 256  # cells that a one-way pays for; of many categories few stand out
 
 Progress = Callable[[str, int, int], None]
 
@@ -150,7 +153,8 @@ def _bins(
 ) -> tuple[Codec, list[np.ndarray | None], list[Marginal]]:
     """One-way histograms on the public grids, and bins read off them."""
     counter = Counter(border)
-    parts = shares_by_cells(codec.sizes, settings.measuring) * settings.split.single
+    priced = [min(size, _MOST_PRICED) for size in codec.sizes]
+    parts = shares_by_cells(priced, settings.measuring) * settings.split.single
     columns: list[ColumnCodec] = []
     labels: list[np.ndarray | None] = []
     singles: list[Marginal] = []
@@ -175,19 +179,24 @@ def _read_off(
     if gone:
         codec, counts, label = without(codec, fine.counts, gone)
         fine = dataclasses.replace(fine, counts=counts)
-    if codec.bins is None:
+    grid = codec.bins
+    if grid is None and codec.regular > MOST_CODES:
+        grid = positions(codec.regular)
+    if grid is None:
         return codec, label, fine
-    codec, of_cells, fine = _binned(codec, codec.bins, fine, settings)
+    codec, of_cells, fine = _binned(codec, grid, fine, settings)
     return codec, of_cells if label is None else of_cells[label], fine
 
 
 def _binned(
     codec: ColumnCodec, grid: Bins, fine: Marginal, settings: Fit
 ) -> tuple[ColumnCodec, np.ndarray, Marginal]:
-    """A numeric column with measured bins, the bin of each cell, and its one-way.
+    """A column with measured bins, the bin of each cell, and its one-way.
 
-    Bounds that discovery found are drawn in to the cells that hold anything; the rows
-    outside them are clamped, as those beyond any bound.
+    Very many categories are grouped as numbers are, in their declared order: those that
+    stand out of the noise stay alone. Bounds that discovery found are drawn in to the
+    cells that hold anything; the rows outside them are clamped, as those beyond any
+    bound.
     """
     noisy, missing = np.split(fine.counts, [codec.regular])
     noise, first, last = fine.noise_stddev, 0, len(noisy) - 1
@@ -203,7 +212,7 @@ def _binned(
         counts,
         most=settings.measuring.most_bins,
         noise_stddev=noise,
-        alone=standing_alone(grid, column),
+        alone=standing_alone(grid, column) if column.on_scale else None,
     )
     mass = inside_mass(counts, label, grid, noise)
     sums = np.bincount(label, weights=counts)

@@ -21,67 +21,26 @@ from fairveil._constraints import Constraint
 from fairveil._enforce import enforced
 from fairveil._iso import TEMPORAL
 from fairveil._keys import keys
-from fairveil._objects import objects_of
+from fairveil._objects import as_number, is_missing, objects_of
 from fairveil._temporal import array_of, ticks
 from fairveil._types import Codes, Floats, Values
-from fairveil.bins import GRID_CELLS, Bins, public_grid
+from fairveil.bins import GRID_CELLS, Bins, Inside, public_grid
 from fairveil.errors import ConfigError, SchemaError, problem
 from fairveil.schema import Column, Schema
 
 _PUBLIC_ROWS = 2000  # drawn from the schema alone, where no row meets a constraint
-_FLAT_SHARE = 0.2  # of a bin's mass, for its cells that drown in the noise
-
-
-@dataclass(frozen=True)
-class Inside:
-    """Measured bins, and how values lie inside them by the released fine counts.
-
-    Attributes:
-        bins: the merged bins.
-        grid: the fine cells they were merged from.
-        label: bin of each cell, shape ``(cells,)``.
-        mass: mass of each cell (``_trim.inside_mass``); zero where nothing is known.
-    """
-
-    bins: Bins
-    grid: Bins
-    label: np.ndarray
-    mass: Floats
-
-    def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
-        """A value for each bin: a cell by its mass, then uniform in the cell."""
-        out = self.bins.draw(bins, rng)
-        for b in np.unique(bins):
-            cells, shares = self.shares(int(b))
-            if len(cells) == 1 or self.mass[cells].sum() <= 0:
-                continue
-            rows = np.flatnonzero(bins == b)
-            out[rows] = self.grid.draw(rng.choice(cells, len(rows), p=shares), rng)
-        return out
-
-    def shares(self, b: int) -> tuple[np.ndarray, Floats]:
-        """Cells of a bin and their shares of it; by width where nothing is known.
-
-        Cells without mass share a little by their width.
-        """
-        cells = np.flatnonzero(self.label == b)
-        mass = self.mass[cells]
-        width = self.grid.highs[cells] - self.grid.lows[cells] + self.grid.step
-        if mass.sum() <= 0:
-            even = width if width.sum() > 0 else np.ones(len(cells))
-            return cells, even / even.sum()
-        floor = _FLAT_SHARE * mass.sum() * width / max(width.sum(), 1e-300)
-        shares = np.where(mass > 0, mass, floor)
-        return cells, shares / shares.sum()
 
 
 @dataclass(frozen=True)
 class ColumnCodec:
     """One column's cells: its categories or bins, then a code for missing if nullable.
 
+    A categorical column of very many categories has bins, too: of the places of its
+    categories in their declared order.
+
     Attributes:
         column: the public facts.
-        bins: intervals of a numeric column; None otherwise.
+        bins: intervals of a numeric column, or groups of many categories; else None.
         inside: how values lie in measured bins; None before they are measured.
     """
 
@@ -110,9 +69,14 @@ class ColumnCodec:
         """Codes of one column, shape ``(n,)``, int32."""
         if self.column.kind in TEMPORAL:
             return self._encode_numbers(ticks_of(series, self.column))
-        if self.bins is not None:
+        if self.bins is None:
+            return self._encode_labels(objects_of(series))
+        if self.column.on_scale:
             return self._encode_numbers(_numbers(series))
-        return self._encode_labels(objects_of(series))
+        places = self._encode_labels(objects_of(series))
+        missing = places >= len(self.values)
+        groups = self.bins.assign(np.where(missing, 0, places).astype(np.float64))
+        return np.where(missing, self.regular, groups).astype(np.int32)
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> Values:
         """Values of one column; missing as None, numbers drawn inside their bin.
@@ -128,8 +92,11 @@ class ColumnCodec:
         if self.column.kind in TEMPORAL:
             drawn = np.where(missing, math.nan, drawn)
             return array_of(drawn, self.column.kind, self.column.unit)
-        values = self._rounded(drawn)
-        return [None if m else v for v, m in zip(values, missing, strict=True)]
+        if not self.column.on_scale:
+            found = [self.values[int(place)] for place in drawn]
+        else:
+            found = self._rounded(drawn)
+        return [None if m else v for v, m in zip(found, missing, strict=True)]
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
@@ -145,11 +112,12 @@ class ColumnCodec:
     def _unknown(self) -> int:
         if self.column.other is not None:
             return self.values.index(self.column.other)
-        return self.regular if self.column.nullable else 0
+        return len(self.values) if self.column.nullable else 0
 
     def _encode_labels(self, labels: list[Any]) -> np.ndarray:
+        """Place of each label among the categories, behind them where missing."""
         unknown = self._unknown()
-        missing = self.regular if self.column.nullable else unknown
+        missing = len(self.values) if self.column.nullable else unknown
         texts, numbers = self._by_text, self._by_number
 
         def known(label: Any) -> int:
@@ -279,8 +247,8 @@ class Codec:
 
     @property
     def numeric(self) -> dict[int, int]:
-        """Number of bins by position, of the columns that have bins."""
-        return {j: c.regular for j, c in enumerate(self.columns) if c.bins is not None}
+        """Number of bins by position, of the columns on a scale."""
+        return {j: c.regular for j, c in enumerate(self.columns) if c.column.on_scale}
 
     def index(self, name: str) -> int:
         """Position of a column."""
@@ -404,31 +372,6 @@ def is_numeric(series: nw.Series[Any]) -> bool:
     """
     objects = str(getattr(nw.to_native(series), "dtype", "")) == "object"
     return not objects and series.dtype.is_numeric()
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell is None, not-a-number, or a library's mark for missing."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)  # noqa: PLR0124  (only not-a-number differs)
-    except Exception:  # noqa: BLE001  (pandas.NA refuses a truth value; others worse)
-        return type(value).__name__ in {"NAType", "NaTType"}
-
-
-def as_number(value: Any) -> float:
-    """A cell as a float; not-a-number where it is none. Never raises."""
-    try:
-        return _as_float(value)
-    except Exception:  # noqa: BLE001  (a cell must never stop a fit)
-        return math.nan
-
-
-def _as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # an integer beyond all floats
-        return math.inf if value > 0 else -math.inf
 
 
 def _text(value: Any) -> str:
