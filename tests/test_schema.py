@@ -237,10 +237,16 @@ def test_copied_facts_go_through_json():
     assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
 
 
-@pytest.mark.parametrize(
-    "values", [[None, None], [np.nan, np.nan], [np.inf, np.nan], []], ids=str
-)
-def test_a_column_without_values_has_no_facts(values):
+@pytest.mark.parametrize("values", [[None, None], [np.nan, np.nan]], ids=str)
+def test_a_column_without_values_is_empty(values):
+    frame = pd.DataFrame({"x": pd.Series(values, dtype="float64")})
+    (column,) = Schema.infer(frame).columns
+    assert (column.kind, column.categories) == ("categorical", ())
+    assert (column.dtype, column.nullable) == ("float64", True)
+
+
+@pytest.mark.parametrize("values", [[np.inf, np.nan], []], ids=str)
+def test_a_column_without_finite_numbers_or_rows_has_no_facts(values):
     with pytest.raises(SchemaError, match="x"):
         Schema.infer(pd.DataFrame({"x": pd.Series(values, dtype="float64")}))
 

@@ -98,6 +98,12 @@ def _sensible(least: int, **values: Any) -> None:
     require(max(values.values()) <= _MOST_WORK, "settings are too large")
 
 
+def steps(column: Column, step: Any) -> None:
+    """Steps of bins where there are bins; very many categories may have some."""
+    fits = column.kind == "categorical" or (step is None) != column.on_scale
+    require(fits, "steps do not fit")
+
+
 def inside(column: Column, parts: Inside) -> None:
     """Bins that the grid's cells make up, within the column's bounds."""
     bins, grid, label = parts.bins, parts.grid, parts.label

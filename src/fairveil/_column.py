@@ -35,6 +35,8 @@ Kind = Literal[
 Scalar = bool | int | float | str
 
 _INT_LIMIT = 2**53
+_WHOLE = {f"int{b}": (-(2 ** (b - 1)), 2 ** (b - 1) - 1) for b in (8, 16, 32, 64)}
+_WHOLE |= {f"uint{b}": (0, 2**b - 1) for b in (8, 16, 32, 64)}
 _MOST_SPECIAL = 100  # each is a code
 _OF_TIME = ("resolution", "zone", "layout")
 _OF_KEYS = ("pattern", "fake")
@@ -123,7 +125,8 @@ class Column(BaseModel):
         return self
 
     def _check_categories(self) -> None:
-        if self.kind == "categorical" and not self.categories:
+        empty = self.nullable  # a column that holds nothing has no categories
+        if self.kind == "categorical" and not (self.categories or empty):
             raise ValueError(f"column {self.name!r}: categories are missing")
         if len({str(c) for c in self.categories}) != len(self.categories):
             raise ValueError(f"column {self.name!r}: a category stands twice")
@@ -210,6 +213,15 @@ class Column(BaseModel):
                 "the bounds"
             )
         self._check_special()
+        self._check_width()
+
+    def _check_width(self) -> None:
+        limits = limits_of(self.dtype)
+        if self.kind != "numeric" or limits is None:
+            return
+        lowest, highest = self.reach()
+        if lowest < limits[0] or highest > limits[1]:
+            raise ValueError(f"column {self.name!r}: its dtype cannot hold the bounds")
 
     def _check_special(self) -> None:
         if len(self.special) > _MOST_SPECIAL:
@@ -321,6 +333,11 @@ class Column(BaseModel):
         if isinstance(value, str):
             return self._number(value, 1) == self._number(value, -1)
         return _on_scale(value, self.decimals)
+
+
+def limits_of(dtype: str) -> tuple[float, float] | None:
+    """Least and largest number of an integer dtype; None for any other."""
+    return _WHOLE.get(dtype.lower().removesuffix("[pyarrow]"))
 
 
 def _inwards(bound: float, decimals: int | None, side: int) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -38,6 +39,7 @@ _POLARS = {
     "Date": "date32[day][pyarrow]",
     "Time": "time64[ns][pyarrow]",
 }
+_EMPTY: Facts = {"kind": "categorical", "categories": (), "nullable": True}
 _PLAIN = (bool, int, float, str)
 _MOST_DECIMALS = 6
 
@@ -55,14 +57,17 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
     kind = _temporal_kind(series)
     if kind is not None:
         return _moments(series, kind, mark)
+    if not len(series):
+        what = "a column holds no value at all"
+        raise SchemaError(problem(what, got=series.name, try_="a table with rows"))
     values = _distinct(series)
-    facts = _kind_facts(series, values)
+    facts = _kind_facts(series, values) if values else dict(_EMPTY)
     facts["nullable"] = facts.get("nullable", False) or _has_missing(series)
     return {
         "name": series.name,
         "dtype": dtype_name(series),
         **facts,
-        "provenance": {fact: mark for fact in facts if fact != "kind"},
+        "provenance": {f: mark for f in facts if f not in ("kind", "dtype")},
     }
 
 
@@ -84,11 +89,11 @@ def _moments(series: nw.Series[Any], kind: Temporal, mark: str) -> Facts:
     """Facts of a column of dates, times or durations."""
     zone = getattr(series.dtype, "time_zone", None)
     found = spread(series, kind, zone)
+    facts: Facts = {"kind": kind, "dtype": dtype_name(series)}
     if found is None:
-        what = "a column holds no value at all"
-        raise SchemaError(problem(what, got=series.name, try_="dropping it"))
+        marks = dict.fromkeys(("categories", "nullable"), mark)
+        return {"name": series.name, **facts, **_EMPTY, "provenance": marks}
     resolution, least, largest = found
-    facts = {"kind": kind, "dtype": dtype_name(series)}
     facts |= {} if zone is None else {"zone": zone}
     facts |= told(least, largest, kind, resolution, zone=zone)
     facts |= {"nullable": bool(series.is_null().any())}
@@ -115,14 +120,7 @@ def dtype_name(series: nw.Series[Any]) -> str:
 
 def _distinct(series: nw.Series[Any]) -> list[Any]:
     values = [_plain(v) for v in series.drop_nulls().unique().to_list()]
-    values = [v for v in values if v == v]  # noqa: PLR0124  (drops not-a-number)
-    if not values:
-        raise SchemaError(
-            problem(
-                "a column holds no value at all", got=series.name, try_="dropping it"
-            )
-        )
-    return values
+    return [v for v in values if v == v]  # noqa: PLR0124  (drops not-a-number)
 
 
 def _has_missing(series: nw.Series[Any]) -> bool:
@@ -135,8 +133,8 @@ def _kind_facts(series: nw.Series[Any], values: list[Any]) -> Facts:
         return _levels(series, values)
     if all(isinstance(v, bool) for v in values):
         return {"kind": "boolean"}
-    if all(isinstance(v, (int, float)) for v in values):
-        return _numbers(series.name, values)
+    if all(isinstance(v, (int, float, Decimal)) for v in values):
+        return _numbers(series.name, values, dtype_name(series))
     words = tuple(sorted({str(v) for v in values}))
     return {"kind": "categorical", "categories": words}
 
@@ -155,7 +153,7 @@ def _levels(series: nw.Series[Any], values: list[Any]) -> Facts:
     return {"kind": "categorical", "categories": names, "ordered": ordered}
 
 
-def _numbers(name: str, values: list[Any]) -> Facts:
+def _numbers(name: str, values: list[Any], native: str) -> Facts:
     try:
         numbers = [float(v) for v in values if math.isfinite(v)]
     except OverflowError:
@@ -164,13 +162,22 @@ def _numbers(name: str, values: list[Any]) -> Facts:
         ) from None
     if not numbers:
         raise SchemaError(problem("a column holds no finite number", got=name))
-    return {
+    exact = [v for v in values if isinstance(v, Decimal)]
+    decimal = len(exact) == len(values)
+    facts: Facts = {"dtype": "decimal"} if decimal and native == "object" else {}
+    return facts | {
         "kind": "numeric",
         "lower": min(numbers),
         "upper": max(numbers),
-        "decimals": _decimals(numbers),
+        "decimals": _places(exact) if decimal else _decimals(numbers),
         "nullable": len(numbers) < len(values),
     }
+
+
+def _places(numbers: Iterable[Decimal]) -> int:
+    """Places after the point that exact numbers are written with."""
+    exponents = (number.as_tuple().exponent for number in numbers)
+    return max(-e if isinstance(e, int) else 0 for e in (0, *exponents))
 
 
 def _decimals(numbers: Iterable[float]) -> int | None:

@@ -96,7 +96,7 @@ def empty_codes(codec: ColumnCodec, noisy: Floats, limit: float) -> tuple[int, .
     marks = column.provenance
     if column.other is not None and marks.get("other") == "dp":
         found += [codec.values.index(column.other)] * (len(codec.values) > 1)
-    if column.nullable and marks.get("nullable") == "dp":
+    if column.nullable and marks.get("nullable") == "dp" and codec.regular:
         found.append(codec.regular)
     return tuple(code for code in found if noisy[code] <= limit)
 

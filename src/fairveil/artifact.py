@@ -307,18 +307,14 @@ def _inside_tensors(j: int, inside: Inside | None) -> Tensors:
 
 
 def _codec(schema: Schema, steps: Sequence[Any], tensors: Tensors) -> Codec:
-    kept = [column for column in schema.columns if column.learnt]
-    columns = tuple(
-        _column(j, column, step, tensors)
-        for j, (column, step) in enumerate(zip(kept, steps, strict=True))
-    )
+    kept = enumerate(zip(map(schema.__getitem__, schema.learnt), steps, strict=True))
+    columns = tuple(_column(j, column, step, tensors) for j, (column, step) in kept)
     names = (schema.declared_by, schema.constraints, identifiers_of(schema))
     return Codec(columns, *names)
 
 
 def _column(j: int, column: Column, step: Any, tensors: Tensors) -> ColumnCodec:
-    many = column.kind == "categorical"  # may be grouped
-    checks.require(many or (step is None) != column.on_scale, "steps do not fit")
+    checks.steps(column, step)
     if step is None:
         return ColumnCodec(column)
     bins, grid = (

@@ -58,31 +58,26 @@ class FairVeil(Rows, Parameters):
         sensitive: columns that the release must not betray; empty means none.
         fairness: None, ``"redraw"`` (the trivial baseline), ``"independence"``, or
             ``"outcome"``: the target says nothing of the sensitive columns.
-        target: the column that ``"outcome"`` is about; for no other mode.
-        strength: of the fairness promise, 0 to 1.
+        target, strength: the column that ``"outcome"`` is about; 0 to 1, of the promise.
         legitimate: columns through which dependence on the sensitive ones is allowed.
-        blind: for ``"outcome"``: part of the gap that models which do not see the
-            sensitive columns keep that goes too, 0 to 1; dear towards 1.
+        blind: for ``"outcome"``: part of the gap that goes, too, for models that do
+            not see the sensitive columns, 0 to 1; dear towards 1.
         proxies: for ``"redraw"`` and ``"independence"``: how far columns that name a
             group are loosened from the others, 0 to 1: clusters sort people less by it.
         shares: of the groups, for those two modes: ``"kept"``, ``"equal"``, or wanted
             ones, ``{"sex": {"Female": 0.5}}``.
         schema: public facts of the columns; None: they are found under the budget.
-        discover: whether to measure what the schema leaves open, columns with facts
-            copied from the data included; None: exactly where there is no schema;
-            False: never, what is missing is refused.
-        discovery_share: part of the budget for that, above 0 and at most .5.
-        personal_data: columns that by their names hold personal data (names, e-mail,
-            phones, addresses, national numbers; no value is looked at): ``"refuse"``,
-            ``"replace"`` them by plausible fakes (extra ``fakes``), or ``"allow"``.
+        discover, discovery_share: whether to measure what the schema leaves open, facts
+            copied from the data included (None: where there is no schema; False: what
+            is missing is refused), and the part of the budget for it, at most .5.
+        personal_data: ``"refuse"``, ``"replace"`` or ``"allow"`` what is named like it.
         public_dtypes: the caller states that the frame's dtypes are public, chosen
             without looking at the rows (NumPy's say that no value is missing).
-        unit: column whose equal values belong to one person; not synthesised.
-        max_rows_per_unit: rows used of each unit at most.
+        unit, max_rows_per_unit: column of a person, not synthesised; rows of each used.
         ledger: a ledger file over several fits of one data set (``fairveil ledger
             cap`` makes it); a fit that would pass its cap is refused.
-        group_budget: part of the marginals' budget, at most .9, for pairs of each
-            sensitive column with every other, so that small groups are not drowned.
+        group_budget: part of the marginals' budget, at most .9, for pairs with a
+            sensitive column, so that small groups are not drowned.
         generator: ``"wgan"``, or ``"decoder"`` as an ablation.
         preset: None; or ``"paper"`` for the paper's sizes; or constants of your own, a
             ``fairveil.config.Fit``: public, so never chosen by looking at the table.

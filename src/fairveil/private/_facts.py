@@ -225,6 +225,8 @@ def categories(
     """
     names: list[Any] = sorted(labels)
     facts: dict[str, Any] = {"kind": "categorical", "nullable": nullable}
+    if not names and nullable and not rest:  # all that was seen is missing
+        return facts | {"dtype": "object", "categories": ()}
     if rest or not names:
         other = _fresh(names)
         return facts | {

@@ -23,6 +23,7 @@ from typing import Any, cast
 import numpy as np
 from pydantic import ValidationError
 
+from fairveil._column import limits_of
 from fairveil._gaps import Gap, Plan
 from fairveil._iso import TEMPORAL
 from fairveil._types import Released
@@ -291,4 +292,7 @@ def _column(gap: Gap, found: Mapping[str, Any]) -> Column:
 def _consistent(facts: Mapping[str, Any]) -> dict[str, float]:
     """Bounds of which the lower is not above the upper."""
     lower, upper = facts["lower"], facts["upper"]
+    limits = limits_of(str(facts.get("dtype", "")))
+    if limits is not None:  # neighbours that noise has widened it by
+        lower, upper = (min(max(end, limits[0]), limits[1]) for end in (lower, upper))
     return {"lower": min(lower, upper), "upper": max(lower, upper)}

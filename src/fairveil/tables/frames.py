@@ -21,7 +21,7 @@ from fairveil._shield import DEBUG
 from fairveil._types import Values
 from fairveil.errors import FairveilError, TableError, UnsupportedError, problem
 from fairveil.schema import Column, Schema
-from fairveil.tables import moments
+from fairveil.tables import moments, numbers
 
 # what a dtype becomes when values are missing that it cannot hold
 _NULLABLE = {"bool": "boolean"} | {
@@ -168,4 +168,8 @@ def _series(values: Values, column: Column) -> pd.Series:
         dtype = "object"
     if any(v is None for v in values):
         dtype = _NULLABLE.get(dtype, dtype)
+    if column.kind == "numeric" and dtype == "decimal":
+        return numbers.decimals(values, column.decimals or 0)
+    if column.kind == "numeric" and dtype.lower() in numbers.NARROW:
+        return numbers.narrow(values, column)
     return moments.as_dtype(values, dtype)
