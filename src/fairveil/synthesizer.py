@@ -58,7 +58,7 @@ class FairVeil(Rows, Parameters):
         sensitive: columns that the release must not betray; empty means none.
         fairness: None, ``"redraw"`` (the trivial baseline), ``"independence"``, or
             ``"outcome"``: the target says nothing of the sensitive columns.
-        target, strength: the column that ``"outcome"`` is about; 0 to 1, of the promise.
+        target, strength: the column that ``"outcome"`` is about; of a promise, 0 to 1.
         legitimate: columns through which dependence on the sensitive ones is allowed.
         blind: for ``"outcome"``: part of the gap that goes, too, for models that do
             not see the sensitive columns, 0 to 1; dear towards 1.
