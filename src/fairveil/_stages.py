@@ -1,15 +1,14 @@
 """Progress on the command line: the stage, the time left, and epsilon spent so far.
 
 Public: names of stages, steps done and the price of mechanisms. The time left is made
-of the time that has passed, which grows with the number of rows: it is for whoever
-holds the table, on standard error, and is kept nowhere.
+of the time that has passed, which grows with the number of rows: it is drawn on a
+terminal only, where nothing keeps it. Lines of text, which land in logs, tell no time.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -74,7 +73,6 @@ class Stages:
         )
         self._task = self._progress.add_task("", total=sum(weights.values()), spent="")
         self._shown = ""
-        self._began = time.monotonic()
         self._listening = _log.listening(_Spent(self))
         self.spent: Mapping[str, Any] = {}
 
@@ -116,7 +114,7 @@ class Stages:
         if self._console.is_terminal:
             return
         paid = self._paid()
-        told = "; ".join([stage, *filter(None, [paid, paid and self._left()])])
+        told = f"{stage}; {paid}" if paid else stage
         self._console.print(f"... {told}", markup=False, soft_wrap=True)
 
     def _paid(self) -> str:
@@ -130,15 +128,6 @@ class Stages:
             return "NOT PRIVATE"
         now = gdp.rho_to_epsilon(self.spent["rho_spent"], self.spent["delta"])
         return f"epsilon {zcdp.round_up(min(now, target), 3):g} of {target:g}"
-
-    def _left(self) -> str:
-        """The time left, as far as it can be told, away from a terminal."""
-        task = self._progress.tasks[0]
-        done = task.completed / (task.total or 1)
-        if done < _FIRST_GUESS:
-            return ""
-        elapsed = time.monotonic() - self._began
-        return f"about {duration(elapsed * (1 - done) / done)} left"
 
 
 def duration(seconds: float) -> str:
