@@ -5,6 +5,9 @@
 #   make fairness  what the promises of fairness hold on real rows: adds to
 #                benchmarks/fairness/rows.jsonl, in hours; resumes (DATA=folder of tables)
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
+#   make who-pays  docs/who-pays.md: error of each group against epsilon; resumes
+#   make speed   docs/speed.md: what a fit, a sample and a step cost
+#   make scale   the measured part of docs/scale.md: cost against rows
 #   make frontier  docs/frontier.md: the trade-offs of Adult and COMPAS (DATA=folder)
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
@@ -37,7 +40,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page frontier audit bench bench-full pages export-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed scale frontier audit bench bench-full pages export-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -60,6 +63,15 @@ fairness: $(VENV)/.run
 
 fairness-page: $(VENV)/.run
 	$(BIN)/python benchmarks/fairness_page.py
+
+who-pays: $(VENV)/.test
+	$(BIN)/python benchmarks/who_pays.py $(ARGS)
+
+speed: $(VENV)/.run
+	$(BIN)/python benchmarks/speed.py
+
+scale: $(VENV)/.run
+	$(BIN)/python benchmarks/scale.py --page docs/scale.md
 
 frontier: $(VENV)/.test
 	$(BIN)/python benchmarks/frontier.py --data $(DATA) $(ARGS)
