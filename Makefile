@@ -8,6 +8,7 @@
 #   make who-pays  docs/who-pays.md: error of each group against epsilon; resumes
 #   make speed   docs/speed.md: what a fit, a sample and a step cost
 #   make scale   the measured part of docs/scale.md: cost against rows
+#   make tall    whole fits of tall tables, into docs/scale.md (DATA=folder)
 #   make frontier  docs/frontier.md: the trade-offs of Adult and COMPAS (DATA=folder)
 #   make audit   attack every mechanism and whole fits; write docs/audit.md
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
@@ -40,7 +41,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed scale frontier audit bench bench-full pages export-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed scale tall frontier audit bench bench-full pages export-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -72,6 +73,9 @@ speed: $(VENV)/.run
 
 scale: $(VENV)/.run
 	$(BIN)/python benchmarks/scale.py --page docs/scale.md
+
+tall: $(VENV)/.test
+	$(BIN)/python benchmarks/tall.py --data $(DATA) $(ARGS)
 
 frontier: $(VENV)/.test
 	$(BIN)/python benchmarks/frontier.py --data $(DATA) $(ARGS)

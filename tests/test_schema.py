@@ -1,6 +1,7 @@
 """Schemas: refusals, JSON both ways, facts copied from tables and their marks."""
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -299,3 +300,12 @@ def test_what_is_no_frame_has_no_facts():
             Schema.infer(thing)
     with pytest.raises(TableError, match="not unique"):
         Schema.infer(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_a_dtype_that_cells_told_is_marked_as_copied():
+    cells = [Decimal("1.50"), Decimal("2.25")]
+    frame = pd.DataFrame({"x": pd.Series(cells, dtype="object"), "y": [1.5, 2.5]})
+    exact, plain = Schema.infer(frame).columns
+    assert exact.dtype == "decimal"
+    assert exact.provenance["dtype"] == "from-data"
+    assert "dtype" not in plain.provenance

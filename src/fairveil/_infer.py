@@ -67,7 +67,8 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
         "name": series.name,
         "dtype": dtype_name(series),
         **facts,
-        "provenance": {f: mark for f in facts if f not in ("kind", "dtype")},
+        # a dtype is marked where cells told it: objects that are all decimals
+        "provenance": {fact: mark for fact in facts if fact != "kind"},
     }
 
 
