@@ -104,6 +104,12 @@ def test_durations_come_back(spans):
     assert of(np.array(spans, "m8[us]"), "duration", "microsecond", "m8[us]") == found
 
 
+def test_numpys_durations_among_objects_are_read():
+    cells = [np.timedelta64(90, "m"), np.timedelta64(1, "D"), np.timedelta64("NaT")]
+    assert of(cells, "duration", "minute")[:2] == [90, 1440]
+    assert math.isnan(of(cells, "duration", "minute")[2])
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_units_of_numpy_agree(unit):
     values = np.array(["2020-02-29T12:34:56", "NaT", "1969-12-31"], dtype=f"M8[{unit}]")

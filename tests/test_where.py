@@ -130,7 +130,7 @@ def test_values_of_several_ranges():
 def test_every_decoded_value_meets_it(data):
     name = data.draw(st.sampled_from(["age", "pay", "dose"]))
     column = CODEC.columns[AT[name]].column
-    ends = st.floats(column.lower, column.upper)
+    ends = st.floats(*column.ends())
     low, high = sorted([data.draw(ends), data.draw(ends)])
     try:
         values = decoded(name, (low, high), n=50)
@@ -164,8 +164,35 @@ def test_refused(where, said):
         condition(CODEC, where)
 
 
-BORN = Column(name="born", kind="date", lower="2000-01-01", upper="2009-12-31")
-STAY = Column(name="stay", kind="duration", lower="PT0S", upper="PT10H")
+BORN = Column(
+    name="born",
+    kind="date",
+    lower="2000-01-01",
+    upper="2009-12-31",
+    special=("1900-01-01", "9999-12-31"),
+    nullable=True,
+)
+SEEN = Column(
+    name="seen",
+    kind="datetime",
+    resolution="minute",
+    zone="Europe/Berlin",
+    lower="2020-01-01",
+    upper="2024-12-31",
+)
+BEDTIME = Column(
+    name="bedtime", kind="time", resolution="minute", lower="00:00", upper="23:59"
+)
+STAY = Column(
+    name="stay", kind="duration", lower="PT0S", upper="PT10H", special=("-PT1S",)
+)
+BILL = Column(
+    name="bill", kind="date", layout="%d.%m.%Y", lower="2020-01-01", upper="2025-12-31"
+)
+COUNT = Column(
+    name="count", kind="date", layout="%Y%m%d", lower="2020-01-01", upper="2025-12-31"
+)
+BERLIN, NOON = dt.timezone(dt.timedelta(hours=2)), "2021-07-01T10:00"
 
 
 @pytest.mark.parametrize(
@@ -173,22 +200,82 @@ STAY = Column(name="stay", kind="duration", lower="PT0S", upper="PT10H")
     [
         (BORN, ("2001-02-03", None), "2001-02-03", "2009-12-31"),
         (BORN, dt.date(2005, 5, 5), "2005-05-05", "2005-05-05"),
+        (BORN, pd.Timestamp("2005-05-05"), "2005-05-05", "2005-05-05"),
+        (BORN, np.datetime64("2005-05-05"), "2005-05-05", "2005-05-05"),
         (BORN, (None, dt.date(2000, 3, 1)), "2000-01-01", "2000-03-01"),
+        (BORN, ("2005-01-01", "2005-01-03 12:00"), "2005-01-01", "2005-01-03"),
+        (BORN, dt.date(9999, 12, 31), "9999-12-31", "9999-12-31"),
+        (BORN, ["1900-01-01", None], "1900-01-01", "1900-01-01"),
+        (BORN, ("1890-01-01", "2000-01-01"), "1900-01-01", "2000-01-01"),
+        (BORN, pd.date_range("2005-01-01", periods=2), "2005-01-01", "2005-01-02"),
+        (SEEN, "2021-07-01T12:00", NOON, NOON),
+        (SEEN, dt.datetime(2021, 7, 1, 12, tzinfo=BERLIN), NOON, NOON),
+        (SEEN, pd.Timestamp(NOON, tz="UTC"), NOON, NOON),
+        (SEEN, pd.Timestamp("2021-07-01T06:00", tz="America/New_York"), NOON, NOON),
+        (SEEN, np.datetime64("2021-07-01T12:00:00"), NOON, NOON),
+        (SEEN, ("2021-07-01T12:00", f"{NOON}:59Z"), NOON, NOON),
+        (BEDTIME, dt.time(8, 30), "08:30:00", "08:30:00"),
+        (BEDTIME, [("22:00", None), (None, "04:00")], "00:00:00", "23:59:00"),
         (STAY, (dt.timedelta(hours=1), "PT2H"), "01:00:00", "02:00:00"),
+        (STAY, np.timedelta64(90, "m"), "01:30:00", "01:30:00"),
+        (STAY, (np.timedelta64(0, "ns"), pd.Timedelta("59min")), "0s", "59min"),
+        (STAY, (pd.Timedelta("1ns"), "PT1S"), "1s", "1s"),  # not from zero on
+        (STAY, "-PT1S", "-1s", "-1s"),
+        (BILL, "01.05.2021", "2021-05-01", "2021-05-01"),
+        (BILL, ("2021-05-01", "03.05.2021"), "2021-05-01", "2021-05-03"),
+        (COUNT, (20210501, "20210502"), "2021-05-01", "2021-05-02"),
     ],
 )
-def test_dates_and_durations(column, where, first, last):
+def test_moments_and_durations(column, where, first, last):
     codec = Codec.on_grid(Schema(columns=(column,)))
     found = condition(codec, {column.name: where})
     codes = np.flatnonzero(found.evidence[0] > 0).astype(np.int32)
-    values = pd.Series(
-        found.codec.columns[0].decode(np.repeat(codes, 500), np.random.default_rng(1))
+    values = found.codec.columns[0].decode(
+        np.repeat(codes, 200), np.random.default_rng(1)
     )
-    convert = pd.Timedelta if column is STAY else pd.Timestamp
-    assert convert(first) <= values.min()
-    assert values.max() <= convert(last)
-    with pytest.raises(ConfigError, match="ISO 8601"):
-        condition(codec, {column.name: "soon"})
+    values = pd.Series(np.asarray(values)).dropna()
+    if column.kind in ("time", "duration"):
+        ends = [pd.Timedelta(end) for end in (first, last)]
+    else:
+        ends = [np.datetime64(first, "s"), np.datetime64(last, "s")]
+    assert ends[0] <= values.min()
+    assert values.max() <= ends[1]
+
+
+def test_a_night_has_no_day():
+    codec = Codec.on_grid(Schema(columns=(BEDTIME,)))
+    found = condition(codec, {"bedtime": [("22:00", None), (None, "04:00")]})
+    codes = np.flatnonzero(found.evidence[0] > 0).astype(np.int32)
+    values = found.codec.columns[0].decode(
+        np.repeat(codes, 200), np.random.default_rng(1)
+    )
+    hours = np.asarray(values).astype("m8[m]").astype(int) / 60
+    assert ((hours >= 22) | (hours <= 4)).all()
+    assert {(hours >= 22).any(), (hours <= 4).any()} == {True}
+
+
+@pytest.mark.parametrize(
+    ("column", "where", "said"),
+    [
+        (BORN, "soon", "ISO 8601"),
+        (BORN, 20000, "ISO 8601"),
+        (BORN, (pd.NA, "2001-01-01"), "ISO 8601"),
+        (BORN, "01.05.2001", "ISO 8601"),
+        (BORN, dt.datetime(2005, 5, 5, 12), "no such value"),
+        (BORN, ("2010-01-01", "9999-12-30"), "no such value"),
+        (BORN, ("2005-01-01", "2004-01-01"), "is empty"),
+        (BEDTIME, ("22:00", "04:00"), "two ranges"),
+        (BEDTIME, dt.timedelta(hours=8), "ISO 8601"),
+        (STAY, 5, "ISO 8601"),
+        (STAY, np.timedelta64(2, "M"), "ISO 8601"),
+        (STAY, np.timedelta64("NaT"), "no missing values"),
+        (BILL, "2021/05/01", "or as %d.%m.%Y"),
+    ],
+)
+def test_what_is_no_such_moment_is_refused(column, where, said):
+    codec = Codec.on_grid(Schema(columns=(column,)))
+    with pytest.raises(ConfigError, match=said):
+        condition(codec, {column.name: where})
 
 
 def test_codes_outside_the_bounds_are_met_where_they_are_named():

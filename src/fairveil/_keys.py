@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,37 @@ def keys(column: Column, *, start: int, n: int, seed: int) -> list[Any]:
         return _texts(numbers, column.pattern)
     lowest = int(column.ends()[0])
     return [lowest + int(number) for number in numbers]
+
+
+def keys_beside(
+    given: Collection[Any], column: Column, *, n: int, seed: int
+) -> list[Any]:
+    """N identifiers that differ from the given ones, as text; fakes can repeat.
+
+    Args:
+        given: identifiers of the caller, of any form.
+        column, n, seed: as in ``keys``.
+
+    Raises:
+        ConfigError: the pattern has fewer that are left.
+        UnsupportedError: plausible fakes without the package that makes them.
+    """
+    if column.fake is not None or not n:
+        return keys(column, start=0, n=n, seed=seed)
+    taken = {_as_text(value) for value in given}
+    most = min(n + len(taken), max(capacity(column), n))  # so n at least are left
+    found = keys(column, start=0, n=most, seed=seed)
+    found = [key for key in found if str(key) not in taken][:n]
+    if len(found) < n:
+        what = f"too few identifiers of column {column.name!r} are left"
+        raise ConfigError(problem(what, got=len(found), try_="a longer pattern"))
+    return found
+
+
+def _as_text(value: Any) -> str:
+    """7 and 7.0, which a column with missing cells makes of it, are one identifier."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def capacity(column: Column) -> int:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fairveil._iso import TEMPORAL
-from fairveil._temporal import array_of
+from fairveil._keys import keys_beside
+from fairveil._temporal import array_of, ticks
 from fairveil._where import code_of
 from fairveil.codec import Codec, ColumnCodec, as_number, is_missing, ticks_of
 from fairveil.errors import ConfigError, TableError, problem
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import narwhals as nw
 
     from fairveil._types import Values
+    from fairveil.schema import Column
+
+_EXACT = 2**53  # microseconds up to here are floats
 
 
 class Given:
@@ -48,7 +52,9 @@ class Given:
         self, frame: Any, codec: Codec, keep_missing: Collection[str] = ()
     ) -> None:
         table = shown(open_table(frame), private=False)  # the caller's own rows
-        extra = [name for name in table.columns if name not in codec.names]
+        self._anew = [column for _place, column in codec.identifiers]
+        known = {*codec.names, *(column.name for column in self._anew)}
+        extra = [name for name in table.columns if name not in known]
         if extra:
             what = "the release has no such columns"
             raise TableError(problem(what, got=", ".join(extra), try_="dropping them"))
@@ -68,9 +74,20 @@ class Given:
                 codes[missing, j] = column.regular
         self.partial = Partial(codes, still, valued)
 
-    def values(self, drawn: dict[str, Values]) -> dict[str, Values]:
-        """All cells: the caller's own where they are given, else the drawn ones."""
-        out: dict[str, Values] = {}
+    def values(self, drawn: dict[str, Values], *, seed: int) -> dict[str, Values]:
+        """All cells: the caller's own where they are given, else the drawn ones.
+
+        Args:
+            drawn: values of the columns with codes.
+            seed: of the identifiers, which are made where none is given.
+
+        Raises:
+            ConfigError: there are fewer identifiers than rows.
+            UnsupportedError: fakes cannot be made up on this machine.
+        """
+        out: dict[str, Values] = {
+            column.name: self._identifiers(column, seed) for column in self._anew
+        }
         for j, column in enumerate(self._codec.columns):
             name, open_cells = column.column.name, self.partial.open[:, j]
             out[name] = drawn[name]
@@ -78,14 +95,35 @@ class Given:
                 continue
             series = self._table[name]
             if column.column.kind in TEMPORAL:
-                ticks = ticks_of(series, column.column)
-                own = array_of(ticks, column.column.kind, column.column.unit)
+                own = _moments(series, column.column)
                 out[name] = np.where(open_cells, np.asarray(drawn[name]), own)
                 continue
             own = [None if is_missing(v) else v for v in series.to_list()]
             cells = zip(open_cells, drawn[name], own, strict=True)
             out[name] = [made if still else given for still, made, given in cells]
         return out
+
+    def _identifiers(self, column: Column, seed: int) -> list[Any]:
+        """The caller's identifiers, and new ones that differ from all of them."""
+        own: list[Any] = [None] * len(self._table)
+        if column.name in self._table.columns:
+            own = self._table[column.name].to_list()
+        given = [value for value in own if not is_missing(value)]
+        new = iter(keys_beside(given, column, n=len(own) - len(given), seed=seed))
+        return [next(new) if is_missing(value) else value for value in own]
+
+
+def _moments(series: nw.Series[Any], column: Column) -> np.ndarray:
+    """The caller's dates, times or durations, as exact as microseconds can be."""
+    coarse = array_of(ticks_of(series, column), column.kind, column.unit)
+    if column.unit == "nanosecond":
+        return coarse
+    fine = ticks(
+        series, column.kind, "microsecond", zone=column.zone, layout=column.layout
+    )
+    held = np.abs(fine) <= _EXACT
+    exact = array_of(np.where(held, fine, np.nan), column.kind, "microsecond")
+    return np.where(held, exact, coarse.astype(exact.dtype))
 
 
 def _check_kept(
@@ -95,7 +133,8 @@ def _check_kept(
         what = "keep_missing must be a list of names"
         raise ConfigError(problem(what, got=keep_missing, try_=f"[{keep_missing!r}]"))
     for name in keep_missing:
-        if name not in given or not codec.columns[codec.index(name)].column.nullable:
+        there = name in given and name in codec.names
+        if not there or not codec.columns[codec.index(name)].column.nullable:
             what = "keep_missing names a column of the rows that may be missing"
             raise ConfigError(problem(what, got=name))
 

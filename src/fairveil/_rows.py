@@ -149,20 +149,23 @@ class Rows:
 
         Returns:
             All columns in the schema's order and dtypes, in the kind of frame that was
-            fitted; given cells as they were.
+            fitted; given cells as they were. Identifiers that are not given are made
+            anew, apart from those that are.
 
         Raises:
             NotFittedError: before ``fit``.
             TableError: not a frame, a column that the release does not have, or a cell
                 that is no value of its column.
-            ConfigError: ``keep_missing`` names what cannot be missing.
+            ConfigError: ``keep_missing`` names what cannot be missing, or there are
+                fewer identifiers than rows.
         """
         contents, seeds = self._fitted(), Seeds.of(random_state)
         codec = contents.sampler.codec
         given = Given(rows, codec, keep_missing)
         codes = completed(contents.sampler, given.partial, seeds)
-        drawn = codec.decode(codes, seeds.generator("decode"))
-        made = kinds.framed(given.values(drawn), self.schema_, contents.frame)
+        drawn = codec.learnt(codes, seeds.generator("decode"))
+        values = given.values(drawn, seed=seeds.number("keys"))
+        made = kinds.framed(values, self.schema_, contents.frame)
         same = hasattr(rows, "index") and hasattr(made, "set_axis")
         return made.set_axis(rows.index, axis=0) if same else made
 
@@ -228,10 +231,12 @@ def _balanced(
         for i, (group, count) in enumerate(zip(parts, counts, strict=True))
     ]
     order = seeds.generator("groups").permutation(n)
-    return {
+    shuffled = {
         name: _taken([values[name] for values in found], order)
         for name in sampler.codec.names
     }
+    # those of single groups would repeat
+    return shuffled | sampler.codec.made_anew(start=0, n=n, seed=seeds.number("keys"))
 
 
 def _taken(parts: list[Values], order: np.ndarray) -> Values:

@@ -133,7 +133,7 @@ def _of_cells(
         if kept and cell in seen:
             return seen[cell]
         try:
-            found = _of_cell(cell, kind, place, layout)
+            found = of_cell(cell, kind, place, layout)
         except Exception:  # noqa: BLE001  (a cell must never stop a fit)
             found = None
         if kept:
@@ -143,10 +143,19 @@ def _of_cells(
     return [of(cell) for cell in cells]
 
 
-def _of_cell(
-    cell: Any, kind: str, zone: ZoneInfo | None, layout: str | None
+def of_cell(
+    cell: Any,
+    kind: str,
+    zone: ZoneInfo | None = None,
+    layout: str | None = None,
 ) -> int | None:
-    if isinstance(cell, _NUMBERS) and not isinstance(cell, bool):
+    """Nanoseconds of one cell, None where it is no such value; see ``ticks``.
+
+    Raises:
+        ValueError, OverflowError: as Python does for text that it cannot read.
+    """
+    # NumPy's durations count as its whole numbers
+    if isinstance(cell, _NUMBERS) and not isinstance(cell, bool | np.timedelta64):
         cell = _digits(cell, layout)
     if isinstance(cell, str):
         if layout is None:

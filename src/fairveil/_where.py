@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fairveil import _iso
+from fairveil._temporal import of_cell
 from fairveil._types import Floats
 from fairveil.bins import Bins
 from fairveil.codec import Codec, ColumnCodec, Inside, as_number, is_missing
@@ -50,9 +51,10 @@ def condition(codec: Codec, where: Mapping[str, Any]) -> Condition:
     Args:
         codec: of the release.
         where: by column a value; a tuple ``(low, high)``, both ends included and None
-            for an open one, of a column of numbers, dates or times (ISO 8601 text or
-            Python's own) or of ordered categories; or a list or
-            set of values and ranges. None as a value means missing.
+            for an open one, of a column of numbers, dates or times (ISO 8601 text, or
+            text in the column's layout, or moments and durations of Python, NumPy or
+            pandas) or of ordered categories; or a list or set of values and ranges.
+            None as a value means missing.
 
     Raises:
         ConfigError: no such column, or no value of the schema meets what is asked.
@@ -177,9 +179,19 @@ def interval(column: Column, part: Any) -> Interval:
         temporal = column.kind in _iso.TEMPORAL
         what = f"a condition on {column.name!r} needs "
         what += f"a {column.kind} in ISO 8601" if temporal else "numbers"
+        if column.layout is not None:
+            what += f" or as {column.layout}"
         raise ConfigError(problem(what, got=part, try_="a value, or (low, high)"))
-    if ends[0] > ends[1] and low is not None and high is not None:
-        raise ConfigError(problem(f"the range of {column.name!r} is empty", got=part))
+    both = isinstance(part, tuple) and low is not None and high is not None
+    if ends[0] > ends[1] and both:
+        night = "two ranges: until midnight, and from there on"
+        raise ConfigError(
+            problem(
+                f"the range of {column.name!r} is empty",
+                got=part,
+                try_=night if column.kind == "time" else None,
+            )
+        )
     first = _on_scale(max(ends[0], reach[0]), column.places, math.ceil)
     last = _on_scale(min(ends[1], reach[1]), column.places, math.floor)
     if first > last:
@@ -193,20 +205,34 @@ def _number(column: Column, value: Any, side: int) -> float:
     """A bound on the column's scale, inwards; not-a-number where it is none."""
     if column.kind not in _iso.TEMPORAL:
         return as_number(value)
-    if isinstance(value, dt.timedelta):
-        nanoseconds = _iso.of_timedelta(value)
-        text = _iso.text_of_ticks(nanoseconds, "duration", "nanosecond")
-    elif isinstance(value, dt.date | dt.time):
-        text = value.isoformat()
-    else:
-        text = str(value)
     try:
-        ticks = _iso.ticks_of_text(
-            text, column.kind, column.unit, zone=column.zone, side=side
-        )
+        nanoseconds = _nanoseconds(column, value)
     except (ValueError, OverflowError):
         return math.nan
-    return float(ticks)
+    return float(-(-nanoseconds * side // _iso.NANOSECONDS[column.unit]) * side)
+
+
+def _nanoseconds(column: Column, value: Any) -> int:
+    """What a caller wrote for a date, time or duration; see ``_iso``.
+
+    Raises:
+        ValueError, OverflowError: it is none.
+    """
+    kind, zone = column.kind, _iso.zone_of(column.zone)
+    if isinstance(value, np.timedelta64 | dt.timedelta):
+        span = of_cell(getattr(value, "asm8", value), kind)  # pandas', to the last one
+        if span is None:
+            raise ValueError("no duration")
+        return span
+    if isinstance(value, dt.date | dt.time):
+        return _iso.exact(value.isoformat(), kind, zone)
+    try:
+        return _iso.exact(str(value), kind, zone)
+    except ValueError:
+        found = of_cell(value, kind, zone, column.layout) if column.layout else None
+    if found is None:
+        raise ValueError("not in the column's layout")
+    return found
 
 
 def _on_scale(value: float, decimals: int | None, inwards: Any) -> float:
