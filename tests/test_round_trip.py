@@ -17,7 +17,12 @@ from hypothesis import given, settings, strategies as st
 
 from fairveil.codec import Codec
 from fairveil.schema import Column, Schema
-from fairveil.tables.frames import to_frame
+from fairveil.synthesizer import FairVeil
+from fairveil.tables.arrow import unbacked
+from fairveil.tables.frames import open_frame, to_frame
+from fairveil.tables.kinds import framed
+
+pa = pytest.importorskip("pyarrow")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 TABLES = sorted(path.name for path in SHARED.glob("*.csv*")) if SHARED.is_dir() else []
@@ -102,6 +107,109 @@ def test_random_tables_come_back_in_their_form(frame, seed):
     check(frame, made, schema)
     again, _made = through(made, schema, np.random.default_rng(seed))
     np.testing.assert_array_equal(codes, again)
+
+
+ARROW: dict[str, Any] = {
+    "int8": (pa.int8(), st.integers(-128, 127)),
+    "uint16": (pa.uint16(), st.integers(0, 65535)),
+    "int64": (pa.int64(), st.integers(-(2**50), 2**50)),
+    "float": (pa.float32(), st.floats(-1e9, 1e9, width=32, **floats)),
+    "double": (pa.float64(), st.floats(-1e9, 1e9, **floats)),
+    "bool": (pa.bool_(), st.booleans()),
+    "string": (pa.string(), st.sampled_from(["a", "b", "", "é"])),
+    "large": (pa.large_string(), st.sampled_from(["a", "b", "7"])),
+    "decimal": (pa.decimal128(9, 2), st.decimals(-999, 999, places=2)),
+    "date": (pa.date32(), st.dates()),
+    "time": (pa.time64("us"), st.times()),
+    "seconds": (pa.time32("s"), st.times().map(lambda t: t.replace(microsecond=0))),
+    "moment": (
+        pa.timestamp("us"),
+        st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2250, 1, 1)),
+    ),
+    "zoned": (
+        pa.timestamp("ms", "Europe/Berlin"),
+        st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1)).map(
+            lambda m: m.replace(microsecond=0, tzinfo=dt.UTC)
+        ),
+    ),
+    "span": (
+        pa.duration("s"),
+        st.integers(-99_999, 99_999).map(lambda s: dt.timedelta(seconds=s)),
+    ),
+    "words": (
+        pa.dictionary(pa.int32(), pa.string()),
+        st.sampled_from(["lo", "hi"]),
+    ),
+    "empty": (pa.null(), st.none()),
+}
+
+
+@st.composite
+def backed(draw):
+    """A frame in Arrow memory, some of its columns NumPy's."""
+    rows = draw(st.integers(1, 12))
+    chosen = draw(st.lists(st.sampled_from(sorted(ARROW)), min_size=1, max_size=6))
+    columns: dict[str, Any] = {"plain": np.arange(rows)}
+    for j, name in enumerate(chosen):
+        kind, cell = ARROW[name]
+        if draw(st.booleans()):
+            cell = st.one_of(cell, st.none())
+        cells = draw(st.lists(cell, min_size=rows, max_size=rows))
+        made = pd.arrays.ArrowExtensionArray(pa.array(cells, kind))
+        columns[f"{j} {name}"] = pd.Series(made)
+    return pd.DataFrame(columns)
+
+
+@settings(max_examples=60)
+@given(backed(), st.integers(0, 2**31))
+def test_columns_in_arrow_memory_come_back_in_it(frame, seed):
+    schema = Schema.infer(frame, declare_public=True)
+    assert Schema.from_dict(schema.to_dict()) == schema
+    codec = Codec.on_grid(schema)
+    codes = codec.encode(unbacked(open_frame(frame)))
+    made = framed(codec.decode(codes, np.random.default_rng(seed)), schema, "pandas")
+    check(frame, made, schema)
+    np.testing.assert_array_equal(codes, codec.encode(unbacked(open_frame(made))))
+
+
+def test_a_private_fit_of_arrow_memory_gives_it_back(tiny_settings):
+    rng = np.random.default_rng(0)
+    rows = {
+        "n": pd.Series(rng.integers(0, 9, 300), dtype="int64[pyarrow]"),
+        "word": pd.Series(
+            rng.choice(["a", "b"], 300), dtype=pd.ArrowDtype(pa.string())
+        ),
+    }
+    schema = Schema(
+        columns=(
+            Column(
+                name="n",
+                kind="numeric",
+                dtype="int64[pyarrow]",
+                lower=0,
+                upper=9,
+                decimals=0,
+            ),
+            Column(
+                name="word",
+                kind="categorical",
+                dtype="string[pyarrow]",
+                categories=("a", "b"),
+            ),
+        )
+    )
+    model = FairVeil(
+        schema=schema, preset=tiny_settings, generator="decoder", epsilon=8.0
+    )
+    frame = pd.DataFrame(rows)
+    made = model.fit(frame).sample(50, random_state=1)
+    pd.testing.assert_series_equal(made.dtypes, frame.dtypes)
+    assert made["n"].between(0, 9).all()
+    some = pd.Series([3, None], dtype="int64[pyarrow]")
+    full = model.complete(pd.DataFrame({"n": some}), random_state=1)
+    pd.testing.assert_series_equal(full.dtypes, frame.dtypes)
+    assert full["n"][0] == 3
+    assert full.notna().all().all()
 
 
 @pytest.mark.skipif(not TABLES, reason="../shared/data is not beside the clone")

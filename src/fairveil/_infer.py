@@ -142,8 +142,9 @@ def _kind_facts(series: nw.Series[Any], values: list[Any]) -> Facts:
 
 def _levels(series: nw.Series[Any], values: list[Any]) -> Facts:
     """A categorical dtype: its levels in their order, numbers as numbers."""
-    if series.implementation.is_pandas_like():
-        native = nw.to_native(series).dtype
+    native: Any = getattr(nw.to_native(series), "dtype", None)
+    own = series.implementation.is_pandas_like() and hasattr(native, "categories")
+    if own:  # pandas' own; its columns in Arrow memory have no levels that count
         levels, ordered = list(native.categories), bool(native.ordered)
     elif isinstance(series.dtype, nw.Enum):
         levels, ordered = list(series.dtype.categories), True

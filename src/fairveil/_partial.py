@@ -19,6 +19,7 @@ from fairveil._where import code_of
 from fairveil.codec import Codec, ColumnCodec, as_number, is_missing, ticks_of
 from fairveil.errors import ConfigError, TableError, problem
 from fairveil.post.complete import Partial
+from fairveil.tables.arrow import unbacked
 from fairveil.tables.entry import open_table, shown
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Given:
         self, frame: Any, codec: Codec, keep_missing: Collection[str] = ()
     ) -> None:
         table = shown(open_table(frame), private=False)  # the caller's own rows
+        table = unbacked(table)
         self._anew = [column for _place, column in codec.identifiers]
         known = {*codec.names, *(column.name for column in self._anew)}
         extra = [name for name in table.columns if name not in known]

@@ -18,7 +18,7 @@ from fairveil.codec import Codec, recode
 from fairveil.errors import TableError
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
-from fairveil.private import store, streamed
+from fairveil.private import intake, store, streamed
 from fairveil.private.discover import histogram
 from fairveil.private.intake import admit
 from fairveil.tables import entry, source
@@ -55,8 +55,21 @@ def to_duckdb(frame):
     return con.sql("SELECT * FROM rows")
 
 
+def to_backed(frame):
+    """Pandas columns in Arrow memory."""
+    return to_arrow(frame).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def to_mixed(frame):
+    """Some of them, under an index in which no row has a name of its own."""
+    mixed = frame.assign(**to_backed(frame.iloc[:, 1::2]))
+    return mixed.set_axis(np.zeros(len(frame)))
+
+
 FORMS = {
     "pandas": lambda frame: frame,
+    "backed": to_backed,
+    "mixed": to_mixed,
     "polars": pl.from_pandas,
     "lazy": lambda frame: pl.from_pandas(frame).lazy(),
     "pyarrow": to_arrow,
@@ -216,17 +229,28 @@ def test_one_row_changes_one_count_by_one_in_every_form(tiny_table):
                 assert moved <= 1
 
 
+def test_an_arrow_backed_frame_is_opened_unread(tiny_table, monkeypatch):
+    read = []
+    monkeypatch.setattr(intake.arrow, "unbacked", read.append)
+    opened = entry.open_table(to_backed(tiny_table))
+    assert str(nw.to_native(entry.shown(opened, private=True)).dtypes["age"]) == (
+        "int64[pyarrow]"
+    )
+    assert not read
+
+
 def test_a_narwhals_view_of_pandas_is_still_taken(tiny_table):
     table = nw.from_native(tiny_table)
     assert len(entry.shown(table, private=True)) == 0
 
 
-@pytest.mark.parametrize("form", ["polars", "lazy", "pyarrow"])
+@pytest.mark.parametrize("form", ["polars", "lazy", "pyarrow", "backed"])
 def test_persons_are_never_taken_for_one_by_a_conversion(form):
     """Two long numbers that are one float are two persons; so is text of any bytes."""
     long = pa.array([Decimal(2**53 + at) for at in range(8)], pa.decimal128(38))
     table = pa.table({"who": long, "x": range(8)})
     forms = {"pyarrow": lambda t: t, "polars": pl.from_arrow}
+    forms["backed"] = lambda t: t.to_pandas(types_mapper=pd.ArrowDtype)
     forms["lazy"] = lambda t: pl.from_arrow(t).lazy()
     assert admitted(forms[form](table), unit="who", most=1).rows.count() == 8
 
@@ -241,11 +265,14 @@ def test_text_of_any_bytes_names_a_person():
     assert admitted(table, unit="who", most=1).rows.count() == 2
 
 
+@pytest.mark.parametrize("form", ["pyarrow", "backed"])
 @pytest.mark.parametrize("unit", [None, "who"])
-def test_an_open_end_in_another_zone_stops_no_fit(unit):
+def test_an_open_end_in_another_zone_stops_no_fit(unit, form):
     """9999-12-31 in UTC is a day of the year 10,000 further east."""
     end = pa.array([253_402_300_799, 0, None, 2**62]).cast(pa.timestamp("s", "UTC"))
     table = pa.table({"x": end.cast(pa.timestamp("s", "Asia/Tokyo")), "who": end})
+    if form == "backed":
+        table = table.to_pandas(types_mapper=pd.ArrowDtype)
     rows = admitted(table, unit=unit).rows
     for kind in (None, "numeric", "categorical", "datetime", "duration"):
         gap = Gap(name="x", kind=kind)

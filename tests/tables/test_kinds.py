@@ -106,7 +106,7 @@ def test_a_type_that_cannot_hold_the_values_is_left():
                 kind="numeric",
                 dtype="int8",
                 lower=0.0,
-                upper=9000.0,
+                upper=90.0,
                 decimals=0,
             ),
         )

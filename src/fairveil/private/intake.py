@@ -23,7 +23,8 @@ from fairveil.private.raw import Gate, RawRows
 from fairveil.private.shared import SharedRaw
 from fairveil.private.streamed import StreamedRows, unit_cells
 from fairveil.private.view import Border, Sensitive, authorise, bounded
-from fairveil.tables.source import ArrowSource, Source
+from fairveil.tables import arrow
+from fairveil.tables.source import ArrowSource, Source, shielded
 from fairveil.tables.spool import spooled
 
 _MISSING, _UNREADABLE = -1, -2
@@ -146,10 +147,19 @@ def take_in(
     """The rows of a table that count, of this process alone."""
     if isinstance(table, Source):
         return _streamed(table, unit=unit, most=most, noise=noise)
-    units = None if unit is None else _unit_codes(objects_of(table[unit]))
+    units = None if unit is None else _units(table[unit])
     keep = _bounded(units, len(table), most=most, noise=noise)
     kept = None if units is None else _numbered(units[keep])
-    return RawRows(table, keep, rows_per_unit=most, units=kept)
+    return RawRows(arrow.unbacked(table), keep, rows_per_unit=most, units=kept)
+
+
+def _units(column: nw.Series[Any]) -> np.ndarray:
+    """Each row's unit, shape ``(n,)``; of Arrow memory as Arrow tells cells apart."""
+    cells = arrow.cells_of(column)
+    if cells is None:
+        return _unit_codes(objects_of(column))
+    keys, which = shielded("pyarrow", lambda: arrow.keys(cells))
+    return _unit_codes(keys)[which]
 
 
 def _streamed(

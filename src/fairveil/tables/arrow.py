@@ -91,6 +91,27 @@ def plain(cells: pa.ChunkedArray | pa.Array) -> pd.Series:
     return pd.Series(values, dtype=dtype)
 
 
+def cells_of(series: nw.Series[Any]) -> Any:
+    """The Arrow memory of a pandas column; None where it has none. No cell is read."""
+    native = nw.to_native(series)
+    if not isinstance(getattr(native, "dtype", None), pd.ArrowDtype):
+        return None
+    return library().chunked_array(native.array.__arrow_array__())
+
+
+def unbacked(table: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+    """A pandas frame whose Arrow-backed columns became ``plain`` ones."""
+    cells = {name: cells_of(table[name]) for name in table.columns}
+    if all(column is None for column in cells.values()):
+        return table
+    native = nw.to_native(table)
+    columns = {
+        name: native[name].reset_index(drop=True) if column is None else plain(column)
+        for name, column in cells.items()
+    }
+    return nw.from_native(pd.DataFrame(columns), eager_only=True)
+
+
 def distinct(cells: pa.ChunkedArray | pa.Array) -> tuple[Any, np.ndarray | None]:
     """The distinct cells in Arrow, and which of them each cell is, shape ``(n,)``.
 

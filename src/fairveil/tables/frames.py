@@ -58,14 +58,6 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
                 try_="frame.to_pandas()",
             )
         )
-    if any(isinstance(dtype, pd.ArrowDtype) for dtype in nw.to_native(table).dtypes):
-        raise UnsupportedError(
-            problem(
-                "columns in Arrow memory are not read so far: a single value can stop "
-                "their conversion",
-                try_='df.convert_dtypes(dtype_backend="numpy_nullable")',
-            )
-        )
     names = table.columns
     if not names:
         raise TableError(problem("the table has no columns"))

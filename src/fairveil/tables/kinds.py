@@ -35,6 +35,7 @@ _PLAIN_TYPES = {
     "time": "time64",
     "duration": "duration",
 }
+_ARROW = "[pyarrow]"
 _TEXT = ("str", "string", "object")
 
 
@@ -75,7 +76,7 @@ def as_kind(frame: pd.DataFrame, schema: Schema, kind: str) -> Any:
     """
     check_kind(kind)
     if kind == "pandas":
-        return frame
+        return _backed(frame, schema)
     pa = arrow.library()
     columns = {c.name: _column(_series(frame, c), c) for c in schema.columns}
     table = pa.table(columns)
@@ -89,6 +90,25 @@ def as_kind(frame: pd.DataFrame, schema: Schema, kind: str) -> Any:
         if c.dtype == "category" and c.ordered
     }
     return made.cast(ordered) if ordered else made
+
+
+def _backed(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The frame with columns in Arrow memory where the schema names an Arrow type.
+
+    Where pyarrow is not installed, or a type cannot hold the values, they stay as
+    they are.
+    """
+    exact = [c for c in schema.columns if c.dtype.endswith(_ARROW)]
+    if not exact or find_spec("pyarrow") is None:
+        return frame
+    made = {}
+    for column in exact:
+        cells = _column(_series(frame, column), column)
+        if cells.type == arrow_type(column):
+            made[column.name] = pd.Series(
+                pd.arrays.ArrowExtensionArray(cells), index=frame.index
+            )
+    return frame.assign(**made)
 
 
 def _series(frame: pd.DataFrame, column: Column) -> pd.Series:
@@ -107,6 +127,8 @@ def _column(series: pd.Series, column: Column) -> Any:
     flat = wanted.value_type if dictionary else wanted
     if pa.types.is_decimal(flat):
         values = [None if v is None else _quantised(v, flat.scale) for v in values]
+    elif pa.types.is_floating(flat):  # Arrow takes no whole number that it must round
+        values = [None if v is None else float(v) for v in values]
     elif pa.types.is_string(flat) or pa.types.is_large_string(flat):
         values = [None if v is None else str(v) for v in values]
     try:
@@ -176,7 +198,7 @@ def _holds(wanted: Any, column: Column) -> bool:
 def arrow_type(column: Column) -> Any:
     """The Arrow type of a column by its declared dtype; None: as pyarrow finds it."""
     pa = arrow.library()
-    name = column.dtype.removesuffix("[pyarrow]")
+    name = column.dtype.removesuffix(_ARROW)
     if name != column.dtype:
         return _exact(name)
     plain = name.lower()
