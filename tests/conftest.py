@@ -29,37 +29,13 @@ from fairveil import config  # noqa: E402  (after the threads)
 from fairveil.privacy.noise import NoiseSource  # noqa: E402  (after the threads)
 from fairveil.schema import Column, Schema  # noqa: E402  (after the threads)
 from fairveil.synthesizer import FairVeil  # noqa: E402  (after the threads)
-from unsized import UNSIZED  # noqa: E402  (after the threads)
+from tiny_sizes import TINY  # noqa: E402  (after the threads)
 
 # Fixed examples and no deadline: a shared machine is no reason for a red test.
 hypothesis.settings.register_profile(
     "fairveil", deadline=None, derandomize=True, max_examples=60
 )
 hypothesis.settings.load_profile("fairveil")
-
-TINY = config.Fit(
-    vae=config.VaeTraining(hidden=(8,), latent=2, steps=3, warm_steps=3, warm_batch=32),
-    clustering=config.Clustering(clusters=3, lloyd_steps=1),
-    measuring=config.Measuring(
-        most_bins=6,
-        rounds=3,
-        least_rounds=3,
-        most_rounds=3,
-        pool=2000,
-        **UNSIZED,
-    ),
-    gan=config.GanTraining(
-        steps=6,
-        critic_steps=1,
-        batch=32,
-        marginal_batch=64,
-        noise=2,
-        extra=4,
-        critic=(8,),
-        fair_critic=(8,),
-    ),
-    calibration=config.Calibration(pool=2000, iterations=4, sweeps=2),
-)
 
 
 @contextlib.contextmanager

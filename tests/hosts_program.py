@@ -12,10 +12,10 @@ import jax
 import numpy as np
 import pandas as pd
 
-from conftest import TINY
 from fairveil import FairVeil, hosts
 from fairveil.errors import FairveilError
 from fairveil.schema import Column, Schema
+from tiny_sizes import TINY
 
 ROWS, CUT = 600, 250  # process 0 has the rows before the cut
 

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from conftest import TINY, _tiny
+from conftest import _tiny
 from fairveil import cli
+from tiny_sizes import TINY
 
 STAGES = {
     "reading": "fairveil.synthesizer.measure_table",

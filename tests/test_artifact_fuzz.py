@@ -510,7 +510,7 @@ MARKS = {
     "declared by others": lambda f: f["schema"].update(declared_by="nobody"),
     "too many columns": lambda f: f["schema"]["columns"].extend([{}] * 5000),
     "too many events": lambda f: f["statement"].update(
-        events=f["statement"]["events"][:1] * 5000
+        events=f["statement"]["events"][:1] * 17_000
     ),
     "a width beyond sense": lambda f: f["settings"]["gan"].update(critic=[10**9]),
     "steps beyond sense": lambda f: f["settings"]["gan"].update(steps=10**12),
@@ -522,9 +522,9 @@ REFUSED = {
     "a private statement": "facts were copied",
     "too many": "lists are too long",
     "declared": "declared by others",
-    "a width": "settings are too large",
-    "steps": "settings are too large",
-    "a pool": "settings are too large",
+    "a width": "is damaged",
+    "steps": "is damaged",
+    "a pool": "is damaged",
 }
 
 

@@ -105,7 +105,7 @@ def test_version_and_no_command():
     [
         (["fot"], "No such command 'fot'"),
         (["--bogus"], "No such option"),
-        (["fit"], "Missing argument 'TABLE'"),
+        (["fit"], "Missing argument 'TABLE...'"),
         (["fit", "t.csv"], "Missing option"),
         (["sample", "m", "-o", "x.csv"], "Missing option"),
         (["sample", "m", "-n", "many", "-o", "x.csv"], "Invalid value for"),

@@ -22,7 +22,7 @@ def test_all_errors_are_one_family():
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if kind.__module__ == errors.__name__
     ]
-    assert len(kinds) == 9
+    assert len(kinds) == 10
     for kind in kinds:
         assert issubclass(kind, errors.FairveilError)
         assert issubclass(kind, ValueError)

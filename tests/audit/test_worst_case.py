@@ -96,8 +96,9 @@ def test_the_transcript_betrays_noise_all_but_gone(monkeypatch):
 def test_a_row_that_counts_twice_is_heard_without_luck(monkeypatch):
     """No statistics: the exact answers move by more than was paid for."""
     control()
-    honest = measure.histogram
-    monkeypatch.setattr(measure, "histogram", lambda *a: 2 * honest(*a))
+    honest = measure.histograms
+    twice = lambda *a: [2 * counts for counts in honest(*a)]  # noqa: E731
+    monkeypatch.setattr(measure, "histograms", twice)
     found = judged("transcript", runs=3)
     assert found.verdict == "leak"
     assert "the ledger was charged" in found.faults[0]

@@ -22,7 +22,11 @@ pyspark = pytest.importorskip("pyspark")
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("Spark needs Java, which is not here", allow_module_level=True)
 
-pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning"),
+    # Spark's launcher forks at once into Java, which no thread of JAX outlives
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
+]
 
 GAPS = (Gap(name="x"), Gap(name="x", kind="numeric"), Gap(name="x", kind="categorical"))
 
