@@ -33,10 +33,10 @@ PAGE = """# Who pays
 
 Made by `make who-pays`; not typed by hand. Adult as embedded, split 70/30 with seed 0; a
 fit sees the training part only, delta 1e-5, the embedded code book as schema. {built}
-{seeds} fits a budget, with fresh noise; a cell is the mean{spread}.
+{fits}
 
-Noise is the same for every count, so it weighs most on the smallest group: that is the
-price of privacy. `outcome` draws income anew so that groups are alike: that is the price of
+Noise is the same for every count, so it weighs most on small groups, the more the less
+they are like the rest: that is the price of privacy. `outcome` draws income anew so that groups are alike: that is the price of
 debiasing. The first table is the distance of the released rows of a group to its real rows
 (mean total variation distance of pairs of columns), *less* what rows of one law would
 show by chance at the same sizes; 0 is nothing paid. "few" is a group under 30 rows in one
@@ -153,8 +153,12 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     builds = sorted({r["build"] for r in rows if "build" in r})
     return PAGE.format(
         built=f"Builds: {', '.join(builds)}.",
-        seeds=len(seeds),
-        spread=", with the least and the largest in brackets" if len(seeds) > 1 else "",
+        fits=(
+            f"{len(seeds)} fits a budget, with fresh noise; a cell is the mean, with the "
+            "least and the largest in brackets."
+            if len(seeds) > 1
+            else "One fit a budget: a single group's figure moves between fits."
+        ),
         picture="fairness/who-pays.svg",
         real=REAL,
         errors=table(rows, "errors", "error"),

@@ -89,16 +89,22 @@ def unpaid_choice(honest):
 # Domains -----------------------------------------------------------------------------
 
 
-def facts_of_the_table(honest):
-    """Categories and bounds are read off the table, and called public."""
+def facts_of_the_table(patch):
+    """Rows are shown before the budget; categories and bounds are read off them."""
 
-    def bug(wishes, table):
+    def bare(table, *, private):
+        del private
+        return table
+
+    def bug(wishes, table, *, declared):
+        del declared
         found = Schema.infer(nw.to_native(table), declare_public=True)
         names = [n for n in found.names if n != wishes.unit]
         columns = tuple(found[name] for name in names)
         return Schema(columns=columns, declared_by="nobody")
 
-    return bug
+    patch.setattr(synthesizer.entry, "shown", bare)
+    patch.setattr(synthesizer, "public_facts", bug)
 
 
 def true_bins(patch):
@@ -306,7 +312,7 @@ MUTATIONS = (
     Mutation(
         name="categories from the data",
         pitfall="P7",
-        plant=replace_in(synthesizer, "public_facts", facts_of_the_table),
+        plant=facts_of_the_table,
         detector=by.replayed_fit,
         also=(by.replayed_discovering_fit,),
     ),
