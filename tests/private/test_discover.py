@@ -360,7 +360,7 @@ def test_the_order_of_rows_changes_nothing():
 @pytest.mark.parametrize(
     ("values", "facts"),
     [
-        ([None], {"kind": "categorical", "nullable": True, "other": "other"}),
+        ([None], {"categories": (), "nullable": True, "other": None}),
         ([5], {"kind": "numeric", "lower": 4, "upper": 7, "dtype": "int64"}),
         ([-5.5, -7.25], {"lower": -7.31, "upper": -5.5, "decimals": 2}),
         ([0], {"lower": 0, "upper": 0, "decimals": 0}),
