@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fairveil import config
 from fairveil.bins import Bins, merge, positions
-from fairveil.chain import MOST_CODES
+from fairveil.chain import PARTNER
 from fairveil.codec import Codec, ColumnCodec, Inside
 from fairveil.schema import Column, Schema
 from fairveil.synthesizer import FairVeil
@@ -66,7 +67,7 @@ def model(fitted):
 def test_the_codes_are_few_and_the_memory_is_bounded(fitted):
     model, peak = fitted
     codec = model._contents.bundle.codec
-    assert codec.sizes[1] <= MOST_CODES
+    assert codec.sizes[1] <= config.Measuring().pair_cells // PARTNER
     assert codec.numeric == {}
     assert peak < 600e6  # pairs of 100,000 cells, or one-hot rows, would pass it
 

@@ -50,7 +50,7 @@ from fairveil.private.view import Border
 from fairveil.schema import Schema
 from fairveil.tables.source import Source
 
-MOST_CODES = 128  # categories up to here have a code each
+PARTNER = 32  # codes of another column, with which a pair is still a candidate
 _MOST_PRICED = 256  # cells that a one-way pays for; of many categories few stand out
 
 Progress = Callable[[str, int, int], None]
@@ -180,7 +180,8 @@ def _read_off(
         codec, counts, label = without(codec, fine.counts, gone)
         fine = dataclasses.replace(fine, counts=counts)
     grid = codec.bins
-    if grid is None and codec.regular > MOST_CODES:
+    most = settings.measuring.pair_cells // PARTNER  # categories with a code each
+    if grid is None and codec.regular > most:
         grid = positions(codec.regular)
     if grid is None:
         return codec, label, fine

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from fairveil import chain
 from fairveil.audit import canaries
 from fairveil.audit.canaries import Game, audit_canaries, play
 from fairveil.audit.transcript import LostError, Sum
@@ -16,12 +15,6 @@ from fairveil.privacy.noise import NoiseSource
 
 pytestmark = pytest.mark.statistical
 CANARIES = 400
-
-
-@pytest.fixture(autouse=True)
-def _a_code_for_each_canary(monkeypatch):
-    """Else the column that names them is grouped, and they share their cells."""
-    monkeypatch.setattr(chain, "MOST_CODES", 1 << 12)
 
 
 @functools.cache
