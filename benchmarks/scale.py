@@ -87,7 +87,7 @@ def passes(rows: int) -> Passes:
     gradient = fit_vae.chunk_gradient(shape, vae.VaeWeights(), 1.0)
     moments = cluster.named_moments(shape, second=True)
     for name, one in (("one gradient step", gradient), ("one K-Means step", moments)):
-        whole = lambda part, mask, one=one: one(*held, part, mask)  # noqa: E731
+        whole = lambda part, mask, one=one: one(*held, part, mask)  # noqa: E731  (it is called at once)
         sum_of(codes[:1], whole)  # compile
         out[name] = seconds(lambda whole=whole: sum_of(codes, whole))
     out["one Poisson sample"] = seconds(lambda: coins(noise, rows, 0.05))

@@ -91,7 +91,10 @@ def test_noise_a_fifth_too_small_is_seen_in_more_draws(monkeypatch, name):
 
 def test_rows_that_count_twice(monkeypatch):
     honest = measure.histograms
-    twice = lambda *a: [2 * counts for counts in honest(*a)]  # noqa: E731
+
+    def twice(*args):
+        return [2 * counts for counts in honest(*args)]
+
     monkeypatch.setattr(measure, "histograms", twice)
     assert audit("one-way marginal").verdict == "leak"
     assert audit("two-way marginal by unit").verdict == "leak"

@@ -97,7 +97,10 @@ def test_a_row_that_counts_twice_is_heard_without_luck(monkeypatch):
     """No statistics: the exact answers move by more than was paid for."""
     control()
     honest = measure.histograms
-    twice = lambda *a: [2 * counts for counts in honest(*a)]  # noqa: E731
+
+    def twice(*args):
+        return [2 * counts for counts in honest(*args)]
+
     monkeypatch.setattr(measure, "histograms", twice)
     found = judged("transcript", runs=3)
     assert found.verdict == "leak"

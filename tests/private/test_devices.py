@@ -51,6 +51,7 @@ def _quick(quick_compile):
 def test_eight_devices(monkeypatch, tmp_path):
     small_chunks(monkeypatch, eight_devices.CHUNK)
     alone = eight_devices.answers()
+    # the stubs take any name for ``allow_pickle``, which no array is called
     np.savez(tmp_path / "alone.npz", **alone)  # pyright: ignore[reportArgumentType]
     flags = f"{os.environ.get('XLA_FLAGS', '')} {FORCED}"
     done = subprocess.run(

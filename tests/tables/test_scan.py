@@ -1,7 +1,6 @@
 """Files read in place: the same cells as ever, nothing guessed from a row."""
 
 import gzip
-import os
 
 import narwhals as nw
 import pandas as pd
@@ -218,4 +217,4 @@ def test_reading_in_place_leaves_nothing_beside(tmp_path, monkeypatch):
     assert opened.count() == 5000
     next(iter(opened.batches(["a"])))
     assert opened.count() == 5000  # a pass that was left takes nothing along
-    assert os.listdir(tmp_path) == ["t.csv"]  # noqa: PTH208
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]

@@ -51,6 +51,7 @@ class Question:
         """As bytes: an archive of arrays, without any pickle."""
         head = json.dumps([self.name, dict(self.facts)]).encode()
         file = io.BytesIO()
+        # the stubs take any name for ``allow_pickle``, which no array is called
         np.savez(file, head=np.frombuffer(head, np.uint8), **dict(self.arrays))  # pyright: ignore[reportArgumentType]
         return file.getvalue()
 

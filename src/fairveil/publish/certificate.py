@@ -81,7 +81,7 @@ class Certificate:
         Raises:
             UnsupportedError: jinja2 is not installed.
         """
-        from fairveil.publish.certificate_page import rendered  # noqa: PLC0415
+        from fairveil.publish.certificate_page import rendered  # noqa: PLC0415  (needs an extra)
 
         return rendered(self.facts)
 

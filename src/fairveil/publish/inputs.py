@@ -20,6 +20,20 @@ _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def check_texts(words: Any) -> None:
+    """Raise ``ConfigError`` unless all fields are short printable lines."""
+    for part in fields(words):
+        text = getattr(words, part.name)
+        plain = isinstance(text, str) and (text == "" or text.isprintable())
+        if not plain or len(text) > MOST_TEXT:
+            raise ConfigError(
+                problem(
+                    f"{part.name} must be one line of printable text",
+                    try_=f"at most {MOST_TEXT} characters",
+                )
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class About:
     """Who publishes what, and why: the caller's words, which nobody can check.
@@ -38,16 +52,7 @@ class About:
     date: str = ""
 
     def __post_init__(self) -> None:
-        for part in fields(self):
-            text = getattr(self, part.name)
-            plain = isinstance(text, str) and (text == "" or text.isprintable())
-            if not plain or len(text) > MOST_TEXT:
-                raise ConfigError(
-                    problem(
-                        f"{part.name} must be one line of printable text",
-                        try_=f"at most {MOST_TEXT} characters",
-                    )
-                )
+        check_texts(self)
         if self.date and not _DATE.fullmatch(self.date):
             raise ConfigError(
                 problem("the date cannot be read", got=self.date, try_="2026-01-31")

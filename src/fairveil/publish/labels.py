@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from fairveil.errors import ConfigError, problem
-from fairveil.publish.inputs import MOST_TEXT
+from fairveil.publish.inputs import check_texts
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _TAGS = ("synthetic", "differential-privacy", "fairness", "tabular", "fairveil")
@@ -34,13 +34,7 @@ class Labels:
     version: str = "1.0.0"
 
     def __post_init__(self) -> None:
-        for part in fields(self):
-            text = getattr(self, part.name)
-            plain = isinstance(text, str) and (text == "" or text.isprintable())
-            if not plain or len(text) > MOST_TEXT:
-                raise ConfigError(
-                    problem(f"{part.name} must be one line of printable text")
-                )
+        check_texts(self)
         if not self.file or set(self.file) & set("/\\`"):
             raise ConfigError(problem("the file must be a name without a folder"))
         if self.url and not self.url.startswith(("https://", "http://")):

@@ -69,7 +69,7 @@ def number(value: Any, digits: int = 4) -> str:
         return f"{value:,}"
     if value == 0:
         return "0"
-    return f"{value:,.{digits}g}" if abs(value) < 1e15 else f"{value:.{digits}g}"  # noqa: PLR2004
+    return f"{value:,.{digits}g}" if abs(value) < 1e15 else f"{value:.{digits}g}"  # noqa: PLR2004  (exact integers)
 
 
 def percent(value: float | None, digits: int = 3) -> str:
