@@ -7,6 +7,7 @@
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
 #   make who-pays  docs/who-pays.md: error of each group against epsilon; resumes
 #   make speed   docs/speed.md: what a fit, a sample and a step cost
+#   make sampling  the measured parts of docs/sampling.md and docs/constraints.md
 #   make scale   the measured part of docs/scale.md: cost against rows
 #   make tall    whole fits of tall tables, into docs/scale.md (DATA=folder)
 #   make frontier  docs/frontier.md: the trade-offs of Adult and COMPAS (DATA=folder)
@@ -41,7 +42,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed scale tall frontier audit bench bench-full pages export-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages export-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -70,6 +71,9 @@ who-pays: $(VENV)/.test
 
 speed: $(VENV)/.run
 	$(BIN)/python benchmarks/speed.py
+
+sampling: $(VENV)/.run
+	$(BIN)/python benchmarks/sampling.py
 
 scale: $(VENV)/.run
 	$(BIN)/python benchmarks/scale.py --page docs/scale.md
