@@ -93,7 +93,8 @@ def _lines(found: Forecast, accuracy: float | None) -> list[str]:
         least = found.feasible_epsilon
         said = "no epsilon up to 1000" if least is None else f"epsilon {least:g}"
         lines.append(f"  to be within {accuracy:.1%}: {said}")
-    lines += ["", "CPU time and memory (within a factor of two)", *seconds]
+    title = "CPU time and memory (rough: speeds were set on Adult alone)"
+    lines += ["", title, *seconds]
     lines.append(f"  {'together':<24}{found.total_seconds:>10,.0f} s")
     lines.append(f"  {'memory':<24}{found.memory_mb:>10,.0f} MB")
     if found.advice is not None:

@@ -3,8 +3,8 @@
 Public: everything here hangs on what the caller declares: a row count, which is rounded
 to two digits at once, a schema or a number of columns, and the budget; no table.
 Noise is computed as a fit computes it. Seconds and memory are forecasts, from work that
-is counted and speeds that were measured (``SPEEDS``); expect them to be right within a
-factor of two.
+is counted and speeds that were set on fits of one table, Adult (``SPEEDS``): they tell
+minutes from hours, no more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEBI = 2.0**20
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds:
-    """Measured speeds of one core; docs/speed.md has how and where.
+    """Speeds of one core, set on fits of Adult; docs/speed.md has what one took.
 
     Attributes:
         start: CPU seconds of imports, compilation and what hangs on no size.
