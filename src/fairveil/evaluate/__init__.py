@@ -10,6 +10,8 @@ from fairveil.evaluate._extra import need
 need("sklearn", extra="eval", purpose="evaluation")
 
 # Behind the check (hence E402): a missing extra is told in our words, not Python's.
+from fairveil.evaluate.association import associations  # noqa: E402  (behind the check)
+from fairveil.evaluate.column_shares import column_shares  # noqa: E402  (behind the check)
 from fairveil.evaluate.fairness import (  # noqa: E402  (behind the check)
     cluster_information,
     parity_gap,
@@ -26,6 +28,8 @@ from fairveil.evaluate.fidelity import (  # noqa: E402  (behind the check)
 )
 from fairveil.evaluate.honest import honesty  # noqa: E402  (behind the check)
 from fairveil.evaluate.independence import dependence  # noqa: E402  (behind the check)
+from fairveil.evaluate.marginals import marginal_errors  # noqa: E402  (behind the check)
+from fairveil.evaluate.nearest import nearest_rows  # noqa: E402  (behind the check)
 from fairveil.evaluate.outcome import outcome_fairness  # noqa: E402  (behind the check)
 from fairveil.evaluate.results import (  # noqa: E402  (behind the check)
     ClusterInformation,
@@ -59,14 +63,23 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
     NumericFairness,
     OutcomeFairness,
 )
+from fairveil.evaluate.results_tables import (  # noqa: E402  (behind the check)
+    Associations,
+    ColumnShares,
+    MarginalErrors,
+    NearestRows,
+    SetError,
+)
 from fairveil.evaluate.summary import report  # noqa: E402  (behind the check)
 from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402  (behind the check)
 from fairveil.evaluate.who_pays import group_fidelity  # noqa: E402  (behind the check)
 
 __all__ = [
+    "Associations",
     "ClusterInformation",
     "ClusterQuality",
     "ColumnFairness",
+    "ColumnShares",
     "Conditional",
     "Copies",
     "Decision",
@@ -85,22 +98,29 @@ __all__ = [
     "JudgedModel",
     "KernelDistance",
     "KolmogorovSmirnov",
+    "MarginalErrors",
+    "NearestRows",
     "NumericFairness",
     "OutcomeFairness",
     "ParityGap",
     "Prediction",
     "Probe",
+    "SetError",
     "TransportDistance",
     "Utility",
+    "associations",
     "cluster_information",
     "cluster_quality",
+    "column_shares",
     "copies",
     "dependence",
     "dimension_wise",
     "group_fidelity",
     "honesty",
     "kolmogorov_smirnov",
+    "marginal_errors",
     "mmd",
+    "nearest_rows",
     "outcome_fairness",
     "parity_gap",
     "prediction",
