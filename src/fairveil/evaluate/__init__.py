@@ -63,6 +63,12 @@ from fairveil.evaluate.results_fairness import (  # noqa: E402  (behind the chec
     NumericFairness,
     OutcomeFairness,
 )
+from fairveil.evaluate.results_risks import (  # noqa: E402  (behind the check)
+    Attack,
+    NearestRecords,
+    PrivacyRisks,
+    Rate,
+)
 from fairveil.evaluate.results_tables import (  # noqa: E402  (behind the check)
     Associations,
     ColumnShares,
@@ -70,12 +76,14 @@ from fairveil.evaluate.results_tables import (  # noqa: E402  (behind the check)
     NearestRows,
     SetError,
 )
+from fairveil.evaluate.risks import privacy_risks  # noqa: E402  (behind the check)
 from fairveil.evaluate.summary import report  # noqa: E402  (behind the check)
 from fairveil.evaluate.utility import prediction, split, tstr, tvd  # noqa: E402  (behind the check)
 from fairveil.evaluate.who_pays import group_fidelity  # noqa: E402  (behind the check)
 
 __all__ = [
     "Associations",
+    "Attack",
     "ClusterInformation",
     "ClusterQuality",
     "ColumnFairness",
@@ -99,12 +107,15 @@ __all__ = [
     "KernelDistance",
     "KolmogorovSmirnov",
     "MarginalErrors",
+    "NearestRecords",
     "NearestRows",
     "NumericFairness",
     "OutcomeFairness",
     "ParityGap",
     "Prediction",
+    "PrivacyRisks",
     "Probe",
+    "Rate",
     "SetError",
     "TransportDistance",
     "Utility",
@@ -124,6 +135,7 @@ __all__ = [
     "outcome_fairness",
     "parity_gap",
     "prediction",
+    "privacy_risks",
     "probe",
     "real_people_information",
     "report",

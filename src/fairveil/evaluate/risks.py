@@ -1,0 +1,257 @@
+"""Attack a release: singling out, linkability, inference, membership.
+
+NOT PRIVATE: reads real rows without noise. Promises: each attack stands beside a guess
+that does not see the release and beside the same attack on rows that were never in the
+training table; where the release depends on neither, the chance that any attack at all
+is called a finding is at most ``LEVEL``; figures depend on tables and ``seed`` alone.
+
+An attack that finds nothing proves nothing: a stronger one may. Only differential
+privacy bounds every attack.
+
+Sources: the three questions of the Article 29 Working Party (opinion 05/2014); beside a
+baseline and a control, as Giomi et al. 2023 ask. The attacks are our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairveil import _check
+from fairveil._shield import guarded
+from fairveil.errors import ConfigError, problem
+from fairveil.evaluate._inference import inference
+from fairveil.evaluate._linkability import linkability
+from fairveil.evaluate._membership import by_distance, by_odds
+from fairveil.evaluate._nearness import places
+from fairveil.evaluate._proportions import UNKNOWN, detectable, difference, holm
+from fairveil.evaluate._records import nearest_records
+from fairveil.evaluate._singling_out import singling_out
+from fairveil.evaluate._tables import FEWEST, paired, require
+from fairveil.evaluate._trials import Setting, Trial
+from fairveil.evaluate.results_risks import (
+    FINDING,
+    INFERENCE,
+    LINKABILITY,
+    MEMBERSHIP,
+    NO_CONTROL,
+    PASS,
+    SINGLING_OUT,
+    WEAK,
+    Attack,
+    PrivacyRisks,
+    Rate,
+)
+
+LEVEL = 0.05
+MOST_SECRETS = 10  # that are inferred where none is named
+_NAN = float("nan")
+
+
+@guarded
+def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
+    real_train: Any,
+    synthetic: Any,
+    real_control: Any = None,
+    *,
+    secrets: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
+    linked: tuple[Sequence[str], Sequence[str]] | None = None,
+    max_targets: int = 2000,
+    max_rows: int = 20_000,
+    seed: int = 0,
+) -> PrivacyRisks:
+    """Attack a release in the ways that the guidance of regulators asks for.
+
+    Args:
+        real_train: real rows that the synthesizer saw, all of them.
+        synthetic: the release.
+        real_control: real rows of the same population that it did not see. Without
+            them attacks are made, but nothing can be said: the state is "no control".
+        secrets: columns to infer; by default the first ten.
+        known: columns that an attacker knows who infers another; by default all.
+        linked: two lists of columns, each known to somebody else; by default every
+            second column against the rest.
+        max_targets: people that are attacked in each table at most, drawn at random.
+        max_rows: rows that the attacker sees at most, drawn at random.
+        seed: of everything drawn at random.
+
+    Raises:
+        TableError: columns differ or are missing.
+        ConfigError: a list names a column twice, or a number is not sensible.
+    """
+    _check.whole(FEWEST, max_targets=max_targets, max_rows=max_rows)
+    _check.whole(0, seed=seed)
+    train, release = paired(real_train, synthetic)
+    control = None if real_control is None else paired(train, real_control)[1]
+    names = list(train.columns)
+    hidden = names[:MOST_SECRETS] if secrets is None else list(secrets)
+    seen = names if known is None else list(known)
+    sides = (names[::2], names[1::2]) if linked is None else linked
+    _named(train, hidden, seen, sides)
+    rng = np.random.default_rng([seed, 0])
+    setting = _setting(train, release, control, max_targets, max_rows, rng, seed)
+    trials = [
+        *singling_out(setting),
+        linkability(setting, *sides),
+        *inference(setting, hidden, seen),
+        by_distance(setting),
+        by_odds(setting),
+    ]
+    notes = ()
+    if secrets is None and len(names) > MOST_SECRETS:
+        notes = (f"inferred are the first {MOST_SECRETS} columns only; name others",)
+    return PrivacyRisks(
+        attacks=tuple(_judged(trials, control=control is not None)),
+        nearest=nearest_records(train, release, control, max_targets, max_rows, rng),
+        n_train=len(train),
+        n_synthetic=len(release),
+        n_control=0 if control is None else len(control),
+        level=LEVEL,
+        seed=seed,
+        notes=notes,
+    )
+
+
+def _named(
+    train: pd.DataFrame,
+    hidden: Sequence[str],
+    seen: Sequence[str],
+    sides: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    for names in (hidden, seen, *sides):
+        require(train, *names)
+    _check.distinct(secrets=hidden)
+    _check.distinct(known=seen)
+    both = [*sides[0], *sides[1]]
+    if len(set(both)) < len(both):
+        what = "the two lists of linked columns share a column"
+        raise ConfigError(problem(what, try_="two lists without a common name"))
+
+
+def _drawn(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most so many rows, in random order."""
+    return frame.iloc[rng.permutation(len(frame))[:most]].reset_index(drop=True)
+
+
+def _setting(  # noqa: PLR0917  (of one caller)
+    train: pd.DataFrame,
+    release: pd.DataFrame,
+    control: pd.DataFrame | None,
+    max_targets: int,
+    max_rows: int,
+    rng: np.random.Generator,
+    seed: int,
+) -> Setting:
+    targets = _drawn(train, max_targets, rng)
+    others = targets if control is None else _drawn(control, max_targets, rng)
+    seen = _drawn(release, max_rows, rng)
+    # as large as the release, so that it says what a leak of such a release would show
+    copy = _drawn(train, len(seen), rng)
+    grid = places((targets, others, seen, copy), spread_of=(0, 1))
+    return Setting(grid, control is not None, seed)
+
+
+def _judged(trials: Sequence[Trial], *, control: bool) -> list[Attack]:
+    """Each attack with its state: all attacks are one family of tests."""
+    if not control:
+        return [_attack(trial, NO_CONTROL, 1.0) for trial in trials]
+    adjusted = holm(np.array([trial.release.p_value for trial in trials]))
+    strict = LEVEL / len(trials)
+    return [
+        _attack(trial, _state(trial, p, strict), strict)
+        for trial, p in zip(trials, adjusted.tolist(), strict=True)
+    ]
+
+
+def _state(trial: Trial, adjusted: float, strict: float) -> str:
+    if adjusted <= LEVEL:
+        return FINDING
+    planted = trial.planted
+    able = (
+        planted is not None
+        and planted.p_value <= strict
+        and planted.main.value > trial.naive.value
+    )
+    return PASS if able and trial.release.main.attempts else WEAK
+
+
+def _attack(trial: Trial, state: str, strict: float) -> Attack:
+    shot, planted = trial.release, trial.planted
+    control = None if state == NO_CONTROL else shot.control
+    known = control is not None and control.attempts > 0
+    return Attack(
+        name=trial.name,
+        question=trial.question,
+        target=trial.target,
+        main=shot.main,
+        naive=trial.naive,
+        control=control,
+        excess=difference(shot.main, control) if control is not None else UNKNOWN,
+        p_value=shot.p_value if known else _NAN,
+        planted=planted.main if planted else None,
+        planted_control=planted.control if planted else None,
+        detectable=detectable(control, shot.main.attempts, strict)
+        if control is not None
+        else _NAN,
+        state=state,
+        sentence=_sentence(trial, state, strict),
+        ranking=shot.ranking,
+        notes=trial.notes,
+    )
+
+
+_DONE = {
+    SINGLING_OUT: "Of the descriptions tried, {main} fit one training row only",
+    LINKABILITY: "Of the training people, {main} were linked rightly",
+    INFERENCE: "Of the training people, {main} had their {target} guessed rightly",
+    MEMBERSHIP: "Of the training people, {main} were claimed to be of the table",
+}
+
+
+def _sentence(trial: Trial, state: str, strict: float) -> str:
+    """What was found, in words; every figure is one of the record."""
+    shot = trial.release
+    if not shot.main.attempts:
+        if state == NO_CONTROL:
+            return "Not tried: it needs real rows that were not in the training table."
+        return "Not tried: these tables give the attack nothing to try."
+    done = _DONE[trial.question].format(main=_share(shot.main), target=trial.target)
+    naive = f"without the release, {_share(trial.naive)}"
+    if state == NO_CONTROL:
+        return (
+            f"{done}; {naive}. Whether the release or the population tells it "
+            "cannot be said without control rows."
+        )
+    told = f"{done}; on control rows, {_share(shot.control)}; {naive}. "
+    return told + _verdict(trial, state, strict)
+
+
+def _verdict(trial: Trial, state: str, strict: float) -> str:
+    shot, planted = trial.release, trial.planted
+    if state == FINDING:
+        return (
+            "The release tells more of those in the training table than of others: "
+            "find out why before it is published."
+        )
+    if state == WEAK:
+        seen = _share(planted.main) if planted else "none"
+        return (
+            f"Even a copy of training rows would not have been noticed ({seen}): "
+            "this says nothing."
+        )
+    least = detectable(shot.control, shot.main.attempts, strict)
+    said = (
+        "No more is told of those in the table than of others; an excess under about "
+        f"{least:.1%} would not show."
+    )
+    if shot.p_value <= LEVEL:
+        said += " Alone it would be beyond chance, among all attacks it is not."
+    return said
+
+
+def _share(rate: Rate) -> str:
+    return f"{rate.value:.1%}"
