@@ -57,15 +57,15 @@ def test_every_attack_finds_a_copy(copied):
         assert one.main.value > one.control.value
     assert copied.nearest.identical_train.value == 1
     assert copied.nearest.identical_control.value == 0
-    assert copied.nearest.closer.interval.low > 0.9
-    assert copied.nearest.median_train == 0 < copied.nearest.low_control
+    assert copied.nearest.distance.interval.low > 0.9
 
 
 def test_fresh_rows_of_the_law_pass(fresh):
     assert {a.state for a in fresh.attacks} <= {PASS, WEAK}
     assert fresh.states["membership"] == PASS
     assert fresh.findings == ()
-    assert fresh.nearest.closer.interval.low < 0.5 < fresh.nearest.closer.interval.high
+    nearer = fresh.nearest.distance.interval
+    assert nearer.low < 0.5 < nearer.high
 
 
 def test_the_record_is_json_and_says_that_it_is_not_private(fresh):
@@ -84,7 +84,7 @@ def test_without_control_nothing_is_concluded():
     assert {a.state for a in alone.attacks} == {NO_CONTROL}
     assert all(a.control is a.planted is None for a in alone.attacks)
     assert alone.attacks[0].main.value > 0.9  # and yet it was tried
-    assert alone.nearest.closer is None
+    assert alone.nearest.distance is alone.nearest.identical_control is None
     assert "cannot be said" in alone.attacks[0].sentence
 
 

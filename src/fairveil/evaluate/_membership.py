@@ -3,8 +3,9 @@
 Secret: reads real rows. An attacker is shown training and control rows, ranks them, and
 claims the surest tenth to be of the training table. Two rankings: nearness to a
 synthetic row, and the odds, by a forest that separates synthetic rows from further real
-ones (the reference), of being of the former. A guess that does not see the release
-ranks at random, or by nearness to the reference.
+ones (the reference), of being of the former. The first is made once more of the tenth
+that is furthest from the reference, for an average hides those who are most at risk. A
+guess that does not see the release ranks at random, or by nearness to the reference.
 
 Sources: the odds of release against population are those of van Breugel et al. 2023
 ("Membership inference attacks against synthetic data through overfitting detection");
@@ -13,6 +14,7 @@ claims at the sure end are judged beside the whole ranking, as Carlini et al. 20
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,61 +39,112 @@ from fairveil.evaluate._trials import (
 from fairveil.evaluate.results_fairness import Estimate
 from fairveil.evaluate.results_risks import MEMBERSHIP
 
+NEAR = "nearness to a synthetic row"
+APART = "nearness, of the most isolated people"
+ODDS = "odds of release against population"
 CLAIMED = 0.1  # of the rows that are shown
+ISOLATED = 0.1  # of these, those furthest from the reference
+_HALF = 0.5  # claimed of the isolated
 _TREES = 60
 _MOST_ROWS = 10_000  # of the release that the forest learns
 _NO_SHOT = Shot(rate(0, 0), rate(0, 0), 1.0)
 
 
-def by_distance(setting: Setting) -> Trial:
-    """Rank by nearness to a synthetic row; no attempt without control."""
-    name = "nearness to a synthetic row"
+def membership(setting: Setting) -> list[Trial]:
+    """Three attacks; none has an attempt without control rows enough.
+
+    For the last two, half of the control is the reference and the other half is shown.
+    """
+    nothing = [
+        Trial(name, MEMBERSHIP, "", _NO_SHOT, rate(0, 0), None)
+        for name in (NEAR, APART, ODDS)
+    ]
     if not setting.control:
-        return Trial(name, MEMBERSHIP, "", _NO_SHOT, rate(0, 0), None)
-    rng = setting.rng(2)
-    shots = []
-    for others in (RELEASE, COPY):
-        both = [
-            -nearest(setting.grid, rows, others, range(setting.width)).astype(float)
-            for rows in (TRAIN, CONTROL)
-        ]
-        shots.append(_shot(both[0], both[1], rng))
-    blind = [rng.random(setting.rows(rows)) for rows in (TRAIN, CONTROL)]
-    naive = _shot(blind[0], blind[1], rng).main
-    return Trial(name, MEMBERSHIP, "", shots[0], naive, shots[1], (_CLAIMS,))
+        return nothing
+    found = [_by_distance(setting)]
+    half = setting.rows(CONTROL) // 2
+    if half < FEWEST:
+        return found + nothing[1:]
+    train, control = setting.grid.tables[TRAIN], setting.grid.tables[CONTROL]
+    board = _Board(setting, train, control[:, :half], control[:, half:])
+    return [*found, _of_isolated(board), _by_odds(board)]
 
 
-def by_odds(setting: Setting) -> Trial:
-    """Rank by odds of release against reference; half of the control is reference."""
-    name = "odds of release against population"
-    control = setting.rows(CONTROL)
-    if not setting.control or control < 2 * FEWEST:
-        return Trial(name, MEMBERSHIP, "", _NO_SHOT, rate(0, 0), None)
-    rng, half = setting.rng(3), control // 2
-    shown = setting.grid.tables[CONTROL][:, :half]
-    reference = setting.grid.tables[CONTROL][:, half:]
-    train = setting.grid.tables[TRAIN]
+@dataclass(frozen=True)
+class _Board:
+    """Rows that are shown of training and control, and the reference."""
+
+    setting: Setting
+    train: Cells
+    shown: Cells
+    reference: Cells
+
+    def near(self, others: Cells) -> tuple[Floats, Floats]:
+        """How near each row of train and of shown is to the nearest of others."""
+        grid = self.setting.grid
+        one, two = (
+            -nearest(grid.within((rows, others)), 0, 1, range(self.setting.width))
+            for rows in (self.train, self.shown)
+        )
+        return one.astype(np.float64), two.astype(np.float64)
+
+
+def _by_distance(setting: Setting) -> Trial:
+    train, control = setting.grid.tables[TRAIN], setting.grid.tables[CONTROL]
+    board, rng = _Board(setting, train, control, control), setting.rng(2)
+    release, copy = (
+        _shot(*board.near(setting.grid.tables[others]), rng, CLAIMED)
+        for others in (RELEASE, COPY)
+    )
+    blind = rng.random(train.shape[1]), rng.random(control.shape[1])
+    naive = _shot(*blind, rng, CLAIMED).main
+    return Trial(NEAR, MEMBERSHIP, "", release, naive, copy, (_claims(CLAIMED),))
+
+
+def _of_isolated(board: _Board) -> Trial:
+    """The same on people most apart from others, who are most at risk."""
+    setting, rng = board.setting, board.setting.rng(5)
+    alone = [-near for near in board.near(board.reference)]
+    # of both alike, so that training and control rows stay exchangeable
+    cut = np.quantile(np.concatenate(alone), 1 - ISOLATED)
+    kept = [apart >= cut for apart in alone]
+
+    def shot(scores: tuple[Floats, Floats]) -> Shot:
+        one, two = (s[k] for s, k in zip(scores, kept, strict=True))
+        return _shot(one, two, rng, _HALF) if len(one) and len(two) else _NO_SHOT
+
+    release, copy = (
+        shot(board.near(setting.grid.tables[others])) for others in (RELEASE, COPY)
+    )
+    naive = shot((rng.random(len(alone[0])), rng.random(len(alone[1])))).main
+    notes = (_claims(_HALF), f"{ISOLATED:.0%} who are furthest from any other person")
+    return Trial(APART, MEMBERSHIP, "", release, naive, copy, notes)
+
+
+def _by_odds(board: _Board) -> Trial:
+    setting, rng = board.setting, board.setting.rng(3)
     shots = []
     for k, others in enumerate((RELEASE, COPY)):
-        model = _forest(setting.grid.tables[others], reference, setting.seed + k, rng)
-        shots.append(_shot(_odds(model, train), _odds(model, shown), rng))
-    near = [
-        -nearest(setting.grid.within(parts), 0, 1, range(setting.width)).astype(float)
-        for parts in ((train, reference), (shown, reference))
-    ]
-    naive = _shot(near[0], near[1], rng).main
-    return Trial(name, MEMBERSHIP, "", shots[0], naive, shots[1], (_CLAIMS,))
+        rows = setting.grid.tables[others]
+        model = _forest(rows, board.reference, setting.seed + k, rng)
+        scores = _odds(model, board.train), _odds(model, board.shown)
+        shots.append(_shot(*scores, rng, CLAIMED))
+    naive = _shot(*board.near(board.reference), rng, CLAIMED).main
+    return Trial(ODDS, MEMBERSHIP, "", shots[0], naive, shots[1], (_claims(CLAIMED),))
 
 
-_CLAIMS = f"the surest {CLAIMED:.0%} of all rows shown are claimed"
+def _claims(share: float) -> str:
+    return f"the surest {share:.0%} of all rows shown are claimed"
 
 
-def _shot(train: Floats, control: Floats, rng: np.random.Generator) -> Shot:
+def _shot(
+    train: Floats, control: Floats, rng: np.random.Generator, share: float
+) -> Shot:
     """Claims at the sure end, and the whole ranking; larger scores are surer."""
     score = np.concatenate((train, control))
     order = np.lexsort((rng.random(len(score)), -score))  # ties at random
     claimed = np.zeros(len(score), dtype=bool)
-    claimed[order[: max(1, round(CLAIMED * len(score)))]] = True
+    claimed[order[: max(1, round(share * len(score)))]] = True
     main, other = (
         rate(int(part.sum()), len(part))
         for part in (claimed[: len(train)], claimed[len(train) :])

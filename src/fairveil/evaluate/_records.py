@@ -1,4 +1,4 @@
-"""Distance to the nearest record: a check of sanity that guarantees nothing.
+"""Copied rows and nearest records: a check of sanity that guarantees nothing.
 
 Secret: reads real rows. A release may be far from every training row and still betray
 them, and near to them because the table has few kinds of rows; so training rows stand
@@ -10,67 +10,48 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fairveil._types import Floats
-from fairveil.evaluate._nearness import UNIT, nearest, places
 from fairveil.evaluate._proportions import rate
 from fairveil.evaluate.fidelity import copies
+from fairveil.evaluate.nearest import nearest_rows
 from fairveil.evaluate.results_risks import NearestRecords, Rate
 
-_NAN = float("nan")
-_LOW = 0.05
 _CAUTION = "This is no guarantee: releases have passed such checks and leaked."
 
 
-def nearest_records(  # noqa: PLR0917  (of one caller)
+def nearest_records(
     train: pd.DataFrame,
     release: pd.DataFrame,
     control: pd.DataFrame | None,
-    max_targets: int,
-    max_rows: int,
     rng: np.random.Generator,
+    *,
+    max_rows: int,
 ) -> NearestRecords:
-    """Compare a sample of the release with equally many training and control rows."""
+    """Compare a release with training rows and with as many control rows.
 
-    def drawn(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-        return frame.iloc[rng.permutation(len(frame))[:most]].reset_index(drop=True)
-
-    size = min(max_rows, len(train), len(train if control is None else control))
-    asked, near = drawn(release, max_targets), drawn(train, size)
-    apart = near if control is None else drawn(control, size)
-    grid = places((asked, near, apart), spread_of=(1, 2))
-    one, two = (
-        nearest(grid, 0, table, range(train.shape[1])) / (UNIT * train.shape[1])
-        for table in (1, 2)
-    )
-    copied = _identical(train, release)
+    Args:
+        train, release, control: tables with the same columns.
+        rng: draws rows where a table has more than it may.
+        max_rows: rows of each table whose distances are measured.
+    """
     if control is None:
+        copied = _identical(train, release)
         told = f"{copied.value:.1%} of the synthetic rows equal a training row. "
-        ends = float(np.median(one)), _NAN, float(np.quantile(one, _LOW)), _NAN
-        return NearestRecords(copied, None, None, *ends, sentence=told + _CAUTION)
-    copied, new = _identical(near, release), _identical(apart, release)
-    closer = _closer(one, two)
+        return NearestRecords(copied, None, None, told + _CAUTION)
+    size = min(len(train), len(control))
+    seen, unseen = (
+        frame.iloc[rng.permutation(len(frame))[:size]] for frame in (train, control)
+    )
+    copied, new = _identical(seen, release), _identical(unseen, release)
+    seed = int(rng.integers(2**31))
+    near = nearest_rows(train, control, release, seed=seed, max_rows=max_rows)
     told = (
         f"{copied.value:.1%} of the synthetic rows equal one of {size:,} training "
-        f"rows, {new.value:.1%} one of as many control rows; {closer.value:.1%} are "
+        f"rows, {new.value:.1%} one of as many control rows; {near.nearer:.1%} are "
         "nearer to a training row than to a control row (50% is expected). "
     )
-    return NearestRecords(
-        copied,
-        new,
-        closer,
-        float(np.median(one)),
-        float(np.median(two)),
-        float(np.quantile(one, _LOW)),
-        float(np.quantile(two, _LOW)),
-        sentence=told + _CAUTION,
-    )
+    return NearestRecords(copied, new, near, told + _CAUTION)
 
 
 def _identical(real: pd.DataFrame, release: pd.DataFrame) -> Rate:
     found = copies(real, release)
     return rate(round(found.share * found.n), found.n)
-
-
-def _closer(one: Floats, two: Floats) -> Rate:
-    """Rows nearer to the first; of every two ties, one counts."""
-    return rate(int((one < two).sum() + (one == two).sum() // 2), len(one))

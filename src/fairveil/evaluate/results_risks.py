@@ -13,6 +13,7 @@ from typing import Any
 
 from fairveil.evaluate.results import Interval, Result
 from fairveil.evaluate.results_fairness import Estimate
+from fairveil.evaluate.results_tables import NearestRows
 
 # the three questions of the Article 29 Working Party (opinion 05/2014), and membership
 SINGLING_OUT, LINKABILITY = "singling out", "linkability"
@@ -108,28 +109,20 @@ class Attack(Result):
 
 @dataclass(frozen=True)
 class NearestRecords(Result):
-    """Distance to the nearest record: a check of sanity, and no guarantee of privacy.
-
-    Distances are means over the columns, from 0 (equal) to 1.
+    """Copied rows and nearest records: a check of sanity, no guarantee of privacy.
 
     Attributes:
-        identical_train: synthetic rows that equal a training row in every column.
-        identical_control: those that equal one of as many control rows; None without.
-        closer: synthetic rows that are nearer to a training row than to any of as many
-            control rows, ties counting half; .5 is expected of a release that copies
-            nobody. None without control.
-        median_train, median_control: distance of a synthetic row to the nearest one.
-        low_train, low_control: the same, the 5 % quantile.
+        identical_train: synthetic rows that equal a training row in every column; where
+            there is control, one of as many training rows as ``identical_control`` has.
+        identical_control: those that equal a control row; None without control.
+        distance: of synthetic rows to the nearest training and control row; None
+            without control.
         sentence: what was found, in words.
     """
 
     identical_train: Rate
     identical_control: Rate | None
-    closer: Rate | None
-    median_train: float
-    median_control: float
-    low_train: float
-    low_control: float
+    distance: NearestRows | None
     sentence: str
 
 

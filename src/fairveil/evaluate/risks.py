@@ -25,7 +25,7 @@ from fairveil._shield import guarded
 from fairveil.errors import ConfigError, problem
 from fairveil.evaluate._inference import inference
 from fairveil.evaluate._linkability import linkability
-from fairveil.evaluate._membership import by_distance, by_odds
+from fairveil.evaluate._membership import membership
 from fairveil.evaluate._nearness import places
 from fairveil.evaluate._proportions import UNKNOWN, detectable, difference, holm
 from fairveil.evaluate._records import nearest_records
@@ -98,15 +98,14 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         *singling_out(setting),
         linkability(setting, *sides),
         *inference(setting, hidden, seen),
-        by_distance(setting),
-        by_odds(setting),
+        *membership(setting),
     ]
     notes = ()
     if secrets is None and len(names) > MOST_SECRETS:
         notes = (f"inferred are the first {MOST_SECRETS} columns only; name others",)
     return PrivacyRisks(
         attacks=tuple(_judged(trials, control=control is not None)),
-        nearest=nearest_records(train, release, control, max_targets, max_rows, rng),
+        nearest=nearest_records(train, release, control, rng, max_rows=max_targets),
         n_train=len(train),
         n_synthetic=len(release),
         n_control=0 if control is None else len(control),
