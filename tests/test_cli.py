@@ -508,6 +508,24 @@ def test_a_table_may_be_the_holdout(release, tiny_table):
     }
 
 
+def test_attacks_take_the_holdout_table_as_control(release, tiny_table):
+    write_table(tiny_table.iloc[:90], "h.csv")
+    args = ("evaluate", "t.csv", release, "--risks", "--sensitive", "sex")
+    told = json.loads(worked(*args, "--holdout", "h.csv", "--json").stdout)
+    train, made, control = (
+        read_table(name, typed=True) for name in ("t.csv", release, "h.csv")
+    )
+    expected = evaluation.privacy_risks(train, made, control, secrets=["sex"])
+    assert told["privacy_risks"] == json.loads(json.dumps(expected.to_dict()))
+
+
+def test_a_part_of_the_real_table_is_no_control(release):
+    shown = worked("evaluate", "t.csv", release, "--risks", "--target", "sex").stdout
+    assert "Without control rows nothing follows" in shown
+    assert "nearest row: sex" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [

@@ -187,6 +187,13 @@ def evaluate(
             help="Share of REAL to test on, or a table of rows the fit did not see.",
         ),
     ] = "0.3",
+    risks: Annotated[
+        bool,
+        typer.Option(
+            "--risks",
+            help="Attack the release; tells only with a table for --holdout.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
@@ -212,6 +219,12 @@ def evaluate(
     roles = {"sensitive": names, "target": target, "positive": positive}
     roles["legitimate"] = allowed
     report = evaluation.report(train, test, release, **roles, seed=seed)
+    if risks:  # a part of REAL is no control: the fit may have seen all of it
+        control = None if share is not None else test
+        hidden = [*names, target] if target and target not in names else names
+        ask: dict[str, Any] = {"secrets": hidden or None, "seed": seed}
+        found = evaluation.privacy_risks(rows, release, control, **ask)
+        report["privacy_risks"] = found.to_dict()
     if as_json:
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     else:

@@ -218,9 +218,19 @@ def show_evaluation(report: Mapping[str, Any]) -> None:
     for heads, sections in shown.tables(report):
         _show_sections(heads, sections)
         say("")
+    if "privacy_risks" in report:
+        _show_risks(report["privacy_risks"])
     say(_TEST_ROWS, "The test rows judge fairly only if the fit did not see them.")
     if report["probe"]["synthetic"]:
         say(*shown.CAPTION)
+
+
+def _show_risks(risks: Mapping[str, Any]) -> None:
+    """The attacks on the release, and how to read them."""
+    from fairveil.evaluate import shown_risks  # noqa: PLC0415  (loads models)
+
+    _show_sections(*shown_risks.table(risks))
+    say("", *shown_risks.words(risks), "", *shown_risks.CAPTION, "")
 
 
 def _demo_sections(demo: Demo) -> list[Section]:

@@ -1,5 +1,6 @@
 """Attacks on releases whose leaks are known: a copy, fresh rows, shuffled columns."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -105,3 +106,81 @@ def test_the_seed_makes_it_repeatable(fresh):
 def test_what_is_asked_wrongly_is_refused(asked):
     with pytest.raises(FairveilError):
         attacked(FRESH, **asked)
+
+
+def test_a_part_of_copies_is_found_where_it_is():
+    release = pd.concat([TRAIN[:90], FRESH[90:]])
+    found = attacked(release)
+    assert found.states["membership"] == FINDING
+    assert found.nearest.identical_train.successes == 90
+
+
+def shuffled(table):
+    rng = np.random.default_rng(3)
+    return table.apply(lambda one: rng.permutation(one.to_numpy()))
+
+
+def test_shuffled_columns_link_nothing_but_their_values_are_those_of_people():
+    assert attacked(shuffled(FRESH)).findings == ()
+    found = attacked(shuffled(TRAIN))
+    assert {(a.question, a.name) for a in found.findings} == {
+        ("singling out", "by one column")
+    }
+
+
+def test_a_table_too_small_or_too_poor_is_too_weak():
+    few = privacy_risks(TRAIN[:3], TRAIN[:3], CONTROL[:3])
+    assert set(few.states.values()) == {WEAK}
+    same = pd.DataFrame({"a": ["x"] * 50, "b": [1] * 50})
+    poor = privacy_risks(same, same, same)
+    assert {a.state for a in poor.attacks} == {WEAK}
+    assert poor.of("inference") == ()  # one value: nothing to infer
+
+
+def test_control_rows_out_of_the_training_table_are_noted():
+    wrong = attacked(FRESH, TRAIN[:150])
+    assert "100% of the control rows equal a training row" in wrong.notes[0]
+    assert WEAK in wrong.states.values()
+    assert attacked(FRESH).notes == ()
+
+
+def test_the_state_of_a_question_is_that_of_its_ablest_attack_and_gravest_target():
+    def risks(*states):
+        attacks = [
+            dataclasses.replace(attack, question=question, target=target, state=state)
+            for question, target, state in states
+        ]
+        return dataclasses.replace(found, attacks=tuple(attacks))
+
+    found = attacked(FRESH, None)
+    attack = found.attacks[0]
+    membership, inference = "membership", "inference"
+    told = risks(
+        (membership, "", WEAK), (membership, "", PASS), (inference, "a", PASS)
+    ).states
+    assert told == {inference: PASS, membership: PASS}
+    told = risks((inference, "a", PASS), (inference, "b", WEAK)).states
+    assert told == {inference: WEAK}
+    told = risks((membership, "", PASS), (membership, "", FINDING)).states
+    assert told == {membership: FINDING}
+
+
+@pytest.mark.statistical
+def test_where_nothing_leaks_training_and_control_rows_do_alike():
+    """Both sides: neither more nor less is told of training rows; p-values are even."""
+    excess, p_values, family = {}, {}, 0
+    for k in range(16):
+        train, release, control = (people(70, 1000 + 3 * k + i) for i in range(3))
+        found = privacy_risks(train, release, control, secrets=["job", "pay"], seed=k)
+        family += bool(found.findings)
+        for place, one in enumerate(found.attacks):
+            if one.main.attempts and one.control.attempts:
+                excess.setdefault(place, []).append(one.excess.value)
+                p_values.setdefault(place, []).append(one.p_value)
+    assert family <= 4  # of 16, at 5 %: more in one of a thousand suites
+    for place, found in excess.items():
+        error = np.std(found) / np.sqrt(len(found))
+        assert abs(np.mean(found)) < 4 * error, place
+        # conservative where counts are small, never the contrary
+        assert np.mean(np.array(p_values[place]) <= 0.2) < 0.2 + 4 * 0.1, place
+        assert np.min(p_values[place]) < 0.6, place

@@ -43,7 +43,7 @@ def inference(
     )
     return [
         Trial(
-            name="the nearest row by the other columns",
+            name="nearest row",
             question=INFERENCE,
             target=name,
             release=shot,

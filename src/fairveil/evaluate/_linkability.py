@@ -52,7 +52,7 @@ def linkability(setting: Setting, first: Sequence[str], second: Sequence[str]) -
     attempts = release.main.attempts
     hits = int((rng.integers(max(size, 1), size=attempts) == 0).sum())
     return Trial(
-        name=f"the nearest pair among {size}",
+        name=f"nearest pair among {size}",
         question=LINKABILITY,
         target=f"{', '.join(map(str, first))} with {', '.join(map(str, second))}",
         release=release,

@@ -1,7 +1,7 @@
 """Membership: was a person in the training table, or only in the same population?
 
 Secret: reads real rows. An attacker is shown training and control rows, ranks them, and
-claims the surest tenth to be of the training table. Two rankings: nearness to a
+claims the surest twentieth to be of the training table. Two rankings: nearness to a
 synthetic row, and the odds, by a forest that separates synthetic rows from further real
 ones (the reference), of being of the former. The first is made once more of the tenth
 that is furthest from the reference, for an average hides those who are most at risk. A
@@ -14,7 +14,7 @@ claims at the sure end are judged beside the whole ranking, as Carlini et al. 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,13 +39,14 @@ from fairveil.evaluate._trials import (
 from fairveil.evaluate.results_fairness import Estimate
 from fairveil.evaluate.results_risks import MEMBERSHIP
 
-NEAR = "nearness to a synthetic row"
-APART = "nearness, of the most isolated people"
-ODDS = "odds of release against population"
-CLAIMED = 0.1  # of the rows that are shown
+NEAR = "nearness to the release"
+APART = "nearness, isolated people"
+ODDS = "odds of release"
+CLAIMED = 0.05  # of the rows that are shown
+_FEWEST = 20  # claimed, unless that is more than half
 ISOLATED = 0.1  # of these, those furthest from the reference
 _HALF = 0.5  # claimed of the isolated
-_TREES = 60
+_TREES = 40
 _MOST_ROWS = 10_000  # of the release that the forest learns
 _NO_SHOT = Shot(rate(0, 0), rate(0, 0), 1.0)
 
@@ -92,10 +93,11 @@ class _Board:
 def _by_distance(setting: Setting) -> Trial:
     train, control = setting.grid.tables[TRAIN], setting.grid.tables[CONTROL]
     board, rng = _Board(setting, train, control, control), setting.rng(2)
-    release, copy = (
-        _shot(*board.near(setting.grid.tables[others]), rng, CLAIMED)
-        for others in (RELEASE, COPY)
+    scores, copied = (
+        board.near(setting.grid.tables[others]) for others in (RELEASE, COPY)
     )
+    release = _ranked(_shot(*scores, rng, CLAIMED), scores, rng)
+    copy = _shot(*copied, rng, CLAIMED)
     blind = rng.random(train.shape[1]), rng.random(control.shape[1])
     naive = _shot(*blind, rng, CLAIMED).main
     return Trial(NEAR, MEMBERSHIP, "", release, naive, copy, (_claims(CLAIMED),))
@@ -109,16 +111,24 @@ def _of_isolated(board: _Board) -> Trial:
     cut = np.quantile(np.concatenate(alone), 1 - ISOLATED)
     kept = [apart >= cut for apart in alone]
 
-    def shot(scores: tuple[Floats, Floats]) -> Shot:
-        one, two = (s[k] for s, k in zip(scores, kept, strict=True))
-        return _shot(one, two, rng, _HALF) if len(one) and len(two) else _NO_SHOT
+    def of_them(scores: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        return scores[0][kept[0]], scores[1][kept[1]]
 
-    release, copy = (
-        shot(board.near(setting.grid.tables[others])) for others in (RELEASE, COPY)
+    def shot(scores: tuple[Floats, Floats]) -> Shot:
+        enough = len(scores[0]) and len(scores[1])
+        return _shot(*scores, rng, _HALF) if enough else _NO_SHOT
+
+    scores, copied = (
+        of_them(board.near(setting.grid.tables[others])) for others in (RELEASE, COPY)
     )
-    naive = shot((rng.random(len(alone[0])), rng.random(len(alone[1])))).main
+    release, copy = shot(scores), shot(copied)
+    if release.main.attempts:
+        release = _ranked(release, scores, rng)
+    blind = rng.random(len(alone[0])), rng.random(len(alone[1]))
+    naive = shot(of_them(blind)).main
     notes = (_claims(_HALF), f"{ISOLATED:.0%} who are furthest from any other person")
-    return Trial(APART, MEMBERSHIP, "", release, naive, copy, notes)
+    whom = "most isolated training people"
+    return Trial(APART, MEMBERSHIP, "", release, naive, copy, notes, whom)
 
 
 def _by_odds(board: _Board) -> Trial:
@@ -128,9 +138,11 @@ def _by_odds(board: _Board) -> Trial:
         rows = setting.grid.tables[others]
         model = _forest(rows, board.reference, setting.seed + k, rng)
         scores = _odds(model, board.train), _odds(model, board.shown)
-        shots.append(_shot(*scores, rng, CLAIMED))
+        shot = _shot(*scores, rng, CLAIMED)
+        shots.append(_ranked(shot, scores, rng) if others == RELEASE else shot)
     naive = _shot(*board.near(board.reference), rng, CLAIMED).main
-    return Trial(ODDS, MEMBERSHIP, "", shots[0], naive, shots[1], (_claims(CLAIMED),))
+    notes = (_claims(CLAIMED), "odds of being synthetic, not of further real people")
+    return Trial(ODDS, MEMBERSHIP, "", shots[0], naive, shots[1], notes)
 
 
 def _claims(share: float) -> str:
@@ -144,18 +156,26 @@ def _shot(
     score = np.concatenate((train, control))
     order = np.lexsort((rng.random(len(score)), -score))  # ties at random
     claimed = np.zeros(len(score), dtype=bool)
-    claimed[order[: max(1, round(share * len(score)))]] = True
+    most = max(round(share * len(score)), min(_FEWEST, len(score) // 2))
+    claimed[order[:most]] = True
     main, other = (
         rate(int(part.sum()), len(part))
         for part in (claimed[: len(train)], claimed[len(train) :])
     )
     ranks: Any = mannwhitneyu(train, control, alternative="greater")
     p_ranks = 1.0 if np.ptp(score) == 0 else float(ranks.pvalue)
-    truth = np.repeat((1, 0), (len(train), len(control)))
-    area = auroc(truth, np.column_stack((-score, score)), rng=rng)
     # two looks at one ranking
-    p_value = min(1.0, 2 * min(p_ranks, beyond(main, other)))
-    return Shot(main, other, p_value, Estimate(*area))
+    return Shot(main, other, min(1.0, 2 * min(p_ranks, beyond(main, other))))
+
+
+def _ranked(
+    shot: Shot, scores: tuple[Floats, Floats], rng: np.random.Generator
+) -> Shot:
+    """The shot, with the AUROC of training against control rows."""
+    truth = np.repeat((1, 0), [len(part) for part in scores])
+    score = np.concatenate(scores)
+    area = auroc(truth, np.column_stack((-score, score)), rng=rng)
+    return replace(shot, ranking=Estimate(*area))
 
 
 def _forest(

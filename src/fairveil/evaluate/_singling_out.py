@@ -75,12 +75,13 @@ def singling_out(setting: Setting) -> list[Trial]:
         blind = _blind(setting.grid, [len(one) for one in asked], rng)
         trials.append(
             Trial(
-                name=f"descriptions by {name}",
+                name=f"by {name}",
                 question=SINGLING_OUT,
                 target="",
                 release=_shot(setting, asked, rng),
                 naive=_right(_fitting(setting.grid.tables[TRAIN], blind)),
                 planted=planted,
+                whom=f"descriptions by {name}",
             )
         )
     return trials

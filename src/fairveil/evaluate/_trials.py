@@ -7,7 +7,7 @@ which the release knows neither where there is nothing to find.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,7 +70,11 @@ class Shot:
 
 @dataclass(frozen=True)
 class Trial:
-    """One attack, on the release and on the copy; fields as of ``Attack``."""
+    """One attack, on the release and on the copy; fields as of ``Attack``.
+
+    Attributes:
+        whom: what ``main`` counts, for the sentence.
+    """
 
     name: str
     question: str
@@ -78,7 +82,8 @@ class Trial:
     release: Shot
     naive: Rate
     planted: Shot | None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    whom: str = "training people"
 
 
 def swapped(

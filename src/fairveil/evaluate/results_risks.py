@@ -154,12 +154,21 @@ class PrivacyRisks(Result):
 
     @property
     def states(self) -> dict[str, str]:
-        """The gravest state by question; a question without an attack is left out."""
-        return {
-            question: min((a.state for a in found), key=RISK_STATES.index)
-            for question in QUESTIONS
-            if (found := self.of(question))
-        }
+        """The state by question; a question without an attack is left out.
+
+        A finding of any attack stands. Else, of several attacks on one target the
+        ablest counts, and of several targets the gravest.
+        """
+        out = {}
+        for question in QUESTIONS:
+            by_target: dict[str, set[str]] = {}
+            for one in self.of(question):
+                by_target.setdefault(one.target, set()).add(one.state)
+            order = (FINDING, NO_CONTROL, PASS, WEAK)
+            found = [min(states, key=order.index) for states in by_target.values()]
+            if found:
+                out[question] = min(found, key=RISK_STATES.index)
+        return out
 
     @property
     def findings(self) -> tuple[Attack, ...]:

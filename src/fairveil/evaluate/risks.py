@@ -30,8 +30,9 @@ from fairveil.evaluate._nearness import places
 from fairveil.evaluate._proportions import UNKNOWN, detectable, difference, holm
 from fairveil.evaluate._records import nearest_records
 from fairveil.evaluate._singling_out import singling_out
-from fairveil.evaluate._tables import FEWEST, paired, require
+from fairveil.evaluate._tables import FEWEST, column, paired, require
 from fairveil.evaluate._trials import Setting, Trial
+from fairveil.evaluate.fidelity import copies
 from fairveil.evaluate.results_risks import (
     FINDING,
     INFERENCE,
@@ -48,6 +49,7 @@ from fairveil.evaluate.results_risks import (
 
 LEVEL = 0.05
 MOST_SECRETS = 10  # that are inferred where none is named
+_OVERLAP = 0.1  # share of control rows, beyond what repeats in training rows
 _NAN = float("nan")
 
 
@@ -71,7 +73,7 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         synthetic: the release.
         real_control: real rows of the same population that it did not see. Without
             them attacks are made, but nothing can be said: the state is "no control".
-        secrets: columns to infer; by default the first ten.
+        secrets: columns to infer; by default the first ten of more than one value.
         known: columns that an attacker knows who infers another; by default all.
         linked: two lists of columns, each known to somebody else; by default every
             second column against the rest.
@@ -88,7 +90,7 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
     train, release = paired(real_train, synthetic)
     control = None if real_control is None else paired(train, real_control)[1]
     names = list(train.columns)
-    hidden = names[:MOST_SECRETS] if secrets is None else list(secrets)
+    hidden = _told_apart(train)[:MOST_SECRETS] if secrets is None else list(secrets)
     seen = names if known is None else list(known)
     sides = (names[::2], names[1::2]) if linked is None else linked
     _named(train, hidden, seen, sides)
@@ -100,9 +102,10 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         *inference(setting, hidden, seen),
         *membership(setting),
     ]
-    notes = ()
-    if secrets is None and len(names) > MOST_SECRETS:
-        notes = (f"inferred are the first {MOST_SECRETS} columns only; name others",)
+    notes = _overlap(train, control)
+    if secrets is None and len(_told_apart(train)) > MOST_SECRETS:
+        few = f"inferred are the first {MOST_SECRETS} columns only; name others"
+        notes = (*notes, few)
     return PrivacyRisks(
         attacks=tuple(_judged(trials, control=control is not None)),
         nearest=nearest_records(train, release, control, rng, max_rows=max_targets),
@@ -129,6 +132,26 @@ def _named(
     if len(set(both)) < len(both):
         what = "the two lists of linked columns share a column"
         raise ConfigError(problem(what, try_="two lists without a common name"))
+
+
+def _told_apart(train: pd.DataFrame) -> list[str]:
+    """Columns of more than one value: of the others there is nothing to infer."""
+    names = list(train.columns)
+    return [n for n in names if column(train, n).nunique(dropna=False) >= FEWEST]
+
+
+def _overlap(train: pd.DataFrame, control: pd.DataFrame | None) -> tuple[str, ...]:
+    """A note where control rows look as if they were training rows."""
+    if control is None:
+        return ()
+    share = copies(train, control).share
+    if share - copies(train, train).within <= _OVERLAP:
+        return ()
+    note = (
+        f"{share:.0%} of the control rows equal a training row, more than training "
+        "rows repeat: control rows must be of people who were not in the table"
+    )
+    return (note,)
 
 
 def _drawn(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -204,10 +227,10 @@ def _attack(trial: Trial, state: str, strict: float) -> Attack:
 
 
 _DONE = {
-    SINGLING_OUT: "Of the descriptions tried, {main} fit one training row only",
-    LINKABILITY: "Of the training people, {main} were linked rightly",
-    INFERENCE: "Of the training people, {main} had their {target} guessed rightly",
-    MEMBERSHIP: "Of the training people, {main} were claimed to be of the table",
+    SINGLING_OUT: "Of the {whom}, {main} fit one training row only",
+    LINKABILITY: "Of the {whom}, {main} were linked rightly",
+    INFERENCE: "Of the {whom}, {main} had their {target} guessed rightly",
+    MEMBERSHIP: "Of the {whom}, {main} were claimed to be of the table",
 }
 
 
@@ -218,7 +241,8 @@ def _sentence(trial: Trial, state: str, strict: float) -> str:
         if state == NO_CONTROL:
             return "Not tried: it needs real rows that were not in the training table."
         return "Not tried: these tables give the attack nothing to try."
-    done = _DONE[trial.question].format(main=_share(shot.main), target=trial.target)
+    said = {"whom": trial.whom, "main": _share(shot.main), "target": trial.target}
+    done = _DONE[trial.question].format(**said)
     naive = f"without the release, {_share(trial.naive)}"
     if state == NO_CONTROL:
         return (
