@@ -39,7 +39,7 @@ class GanTraining:
         fair_critic: widths of the fairness critic's hidden layers.
     """
 
-    steps: int = 1000
+    steps: int = 500
     critic_steps: int = 3
     batch: int = 256
     marginal_batch: int = 1024

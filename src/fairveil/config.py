@@ -137,7 +137,7 @@ class VaeTraining:
 
     hidden: tuple[int, ...] = (128,)
     latent: int = 16
-    warm_steps: int = 3000
+    warm_steps: int = 1500
     warm_batch: int = 512
     warm_rate: float = 3e-3
     warm_averaging: float = 0.995
@@ -322,6 +322,7 @@ def preset(name: str | Fit | None) -> Fit:
         clustering=Clustering(clusters=15, lloyd_steps=3, warm=False),
         measuring=Measuring(rounds=0, least_rounds=0),
         gan=GanTraining(
+            steps=1000,
             wasserstein=1.0,
             marginal=0.0,
             fairness=0.1,
