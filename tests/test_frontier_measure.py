@@ -68,7 +68,7 @@ def test_loss_is_the_larger_of_both_and_parity_ignores_what_is_unknown():
 def test_misfit_is_in_standard_deviations_and_leaves_moved_columns_out(tiny_model):
     drawn = measures.Drawn.of(tiny_model, 500, 0)
     assert drawn.frame.equals(tiny_model.sample(500, random_state=0))
-    bundle, columns = drawn.bundle, tiny_model.feature_names_in_
+    bundle, columns = drawn.bundle, list(tiny_model.feature_names_in_)
     gaps = []
     for marginal in bundle.marginals:
         if 0 in marginal.columns:  # sex

@@ -65,8 +65,11 @@ def pack(facts: Mapping[str, Any], tensors: Tensors) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(path: str | Path) -> tuple[dict[str, Any], bytes]:
+def unpack(path: str | Path | bytes) -> tuple[dict[str, Any], bytes]:
     """What a model file says, not yet checked, and its tensors as bytes.
+
+    Args:
+        path: of the file, or all its bytes.
 
     Raises:
         ArtifactError: no such file, not a model, or too large.
@@ -118,9 +121,10 @@ def canonical(facts: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8")
 
 
-def refusal(what: str, path: str | Path) -> ArtifactError:
+def refusal(what: str, path: str | Path | bytes) -> ArtifactError:
     """An error that names the path and nothing of the file's content."""
-    return ArtifactError(problem(what, got=str(path)))
+    got = None if isinstance(path, bytes) else str(path)
+    return ArtifactError(problem(what, got=got))
 
 
 class _RefusedError(Exception):
@@ -131,11 +135,8 @@ class _RefusedError(Exception):
         self.what = what
 
 
-def _read(path: str | Path) -> tuple[dict[str, Any], bytes]:
-    try:
-        whole = _files.read_whole(path, most=_MOST_BYTES)
-    except ValueError:
-        raise _RefusedError(TOO_LARGE) from None
+def _read(path: str | Path | bytes) -> tuple[dict[str, Any], bytes]:
+    whole = path if isinstance(path, bytes) else _whole(path)
     text, data = _members(whole)
     try:
         facts = _files.parse_json(text)
@@ -144,6 +145,13 @@ def _read(path: str | Path) -> tuple[dict[str, Any], bytes]:
     if not isinstance(facts, dict):
         raise _RefusedError(DAMAGED)
     return facts, data
+
+
+def _whole(path: str | Path) -> bytes:
+    try:
+        return _files.read_whole(path, most=_MOST_BYTES)
+    except ValueError:
+        raise _RefusedError(TOO_LARGE) from None
 
 
 def _members(whole: bytes) -> tuple[bytes, bytes]:

@@ -113,8 +113,8 @@ def check_columns(
         sensitive, target, legitimate: columns by role.
         needs: what would need a target, and whether it is asked for.
     """
-    columns = models[0].feature_names_in_
-    if any(m.feature_names_in_ != columns for m in models):
+    columns = list(models[0].feature_names_in_)
+    if any(list(m.feature_names_in_) != columns for m in models):
         raise ConfigError(
             problem("the fits have different columns", try_="fits of one table")
         )

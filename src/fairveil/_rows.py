@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from fairveil.post.sample import Sampler
     from fairveil.schema import Schema
 
+_CONTENTS = "_contents"
+_MADE = (_CONTENTS, "statement_", "promise_", "schema_")  # by ``_hold``
 _ENOUGH = 512  # rows drawn under a condition, so that cells can be taken from others
 
 
@@ -42,6 +44,24 @@ class Rows:
     """What a fitted model draws; ``FairVeil`` inherits it."""
 
     schema_: Schema
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns of a release, in order; of type object, (columns,).
+
+        Raises:
+            NotFittedError: before ``fit``; so ``hasattr`` says False.
+        """
+        return np.array(self._fitted().bundle.codec.schema.names, dtype=object)
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns a release has.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        return len(self.feature_names_in_)
 
     def sample(
         self,
@@ -185,6 +205,22 @@ class Rows:
 
     def _fitted(self) -> artifact.Contents:
         raise NotImplementedError
+
+    def _hold(self, contents: artifact.Contents) -> Self:
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings, and what was fitted as a model file has it: copies, workers."""
+        state = {name: value for name, value in vars(self).items() if name not in _MADE}
+        if (contents := vars(self).get(_CONTENTS)) is not None:
+            state[_CONTENTS] = artifact.packed(contents)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        packed = state.get(_CONTENTS)
+        vars(self).update({k: v for k, v in state.items() if k != _CONTENTS})
+        if packed is not None:
+            self._hold(artifact.load(packed))
 
 
 def _cut(values: Mapping[str, Values], n: int) -> Iterator[Mapping[str, Values]]:

@@ -95,8 +95,8 @@ def packed(contents: Contents) -> bytes:
     return container.pack(_describe(contents, tensors := Tensors()), tensors)
 
 
-def load(path: str | Path) -> Contents:
-    """Read a model file written by ``save``.
+def load(path: str | Path | bytes) -> Contents:
+    """Read a model file written by ``save``, or the bytes of one.
 
     Raises:
         ArtifactError: no such file, not a model, damaged, or of an unknown version.
@@ -105,7 +105,7 @@ def load(path: str | Path) -> Contents:
 
 
 def opened(
-    path: str | Path,
+    path: str | Path | bytes,
     kind: str,
     restore: Callable[[Mapping[str, Any], Tensors], T],
     describe: Callable[[T, Tensors], dict[str, Any]],

@@ -54,7 +54,7 @@ _FIT_STAGES = {
 }
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=_console.Commands,
     add_completion=False,
     pretty_exceptions_enable=False,

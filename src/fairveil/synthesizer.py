@@ -31,7 +31,7 @@ from fairveil._wishes import (
 from fairveil.chain import measure_table
 from fairveil.errors import NotFittedError, problem
 from fairveil.privacy.noise import NoiseSource
-from fairveil.privacy.statement import FAIRNESS
+from fairveil.privacy.statement import FAIRNESS, Statement
 from fairveil.schema import Schema
 from fairveil.tables import entry
 from fairveil.tables.entry import open_table
@@ -89,7 +89,8 @@ class FairVeil(Rows, Parameters):
             for all its releases.
         promise_: the fairness that this release promises.
         schema_: public facts of the columns.
-        feature_names_in_, n_features_in_: columns seen by ``fit``.
+        feature_names_in_, n_features_in_: columns of a release, which are those of the
+            table, without the unit's.
     """
 
     def __init__(  # noqa: PLR0913  (the public settings, all by keyword)
@@ -369,11 +370,9 @@ class FairVeil(Rows, Parameters):
 
     def _hold(self, contents: artifact.Contents) -> Self:
         self._contents = contents
-        self.statement_ = contents.statement
-        self.promise_ = fairness_promise(contents.wish)
-        self.schema_ = contents.bundle.codec.schema
-        self.feature_names_in_ = list(self.schema_.names)
-        self.n_features_in_ = len(self.feature_names_in_)
+        self.statement_: Statement = contents.statement
+        self.promise_: dict[str, Any] = fairness_promise(contents.wish)
+        self.schema_: Schema = contents.bundle.codec.schema
         return self
 
     def _fitted(self) -> artifact.Contents:

@@ -1,7 +1,6 @@
 """Any form of a table at the door: opened unread, counted and streamed exactly."""
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,7 +74,7 @@ def test_pandas_frames_are_opened_as_ever(tiny_table):
     assert entry.shown(table, private=False) is table
 
 
-@pytest.mark.parametrize("thing", [None, 3, [[1]], {"a": [1]}, np.ones((2, 2))])
+@pytest.mark.parametrize("thing", [None, 3, [[1]], {"a": [1]}])
 def test_other_things_are_no_tables(thing):
     with pytest.raises(TableError, match="not a data frame"):
         entry.open_table(thing)

@@ -76,7 +76,7 @@ class _Source(NoiseSource):
         super().__init__(key, insecure_seed)
         self.log: list[Release] = []
         self.words: list[np.ndarray] = []  # randomness that no answer depends on
-        self.lent = 0  # noise that was drawn and not yet added
+        self.lent: int = 0  # noise that was drawn and not yet added
         self._inside = False  # a draw of noise, whose words are not kept
 
     def finished(self) -> Self:

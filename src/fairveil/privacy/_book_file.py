@@ -25,7 +25,7 @@ import re
 import stat
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -248,7 +248,9 @@ class Live:
         except OSError:
             what = "a running fit puts a file beside the ledger file, and could not"
             raise TableError(problem(what, got=str(sign))) from None
-        self.drop = weakref.finalize(self, _drop, fd, sign, os.getpid())
+        self.drop: Callable[[], object] = weakref.finalize(
+            self, _drop, fd, sign, os.getpid()
+        )
         try:
             mine = lock_descriptor(fd, blocking=False)
         except OSError:

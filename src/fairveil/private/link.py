@@ -68,8 +68,8 @@ class Link:
     """The processes that JAX has joined, as one of them sees them."""
 
     def __init__(self) -> None:
-        self.number = jax.process_count()
-        self.index = jax.process_index()
+        self.number: int = jax.process_count()
+        self.index: int = jax.process_index()
         of_each = [
             next(d for d in jax.devices() if d.process_index == i)
             for i in range(self.number)

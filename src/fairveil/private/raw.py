@@ -44,7 +44,7 @@ class RawRows:
         units: np.ndarray | None,
     ) -> None:
         self._table, self._keep, self._units = table, keep, units
-        self.rows_per_unit = rows_per_unit
+        self.rows_per_unit: int = rows_per_unit
 
     def cells(self, name: str, gap: Gap | None = None) -> Cells:
         """The cells of one column, as what it is where that is public.

@@ -51,11 +51,11 @@ class Sensitive:
         units: np.ndarray | None = None,
         link: Link | None = None,
     ) -> None:
-        self.link = link
+        self.link: Link | None = link
         self._codes = codes
         self._units = units
-        self.sizes = sizes
-        self.rows_per_unit = rows_per_unit
+        self.sizes: tuple[int, ...] = sizes
+        self.rows_per_unit: int = rows_per_unit
 
     def unwrap(self) -> Codes:
         """The rows. Nothing computed from them may leave without noise."""

@@ -38,7 +38,9 @@ class LazySource(Source):
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         arrow.library()
-        self.columns = shielded("Polars", lambda: frame.collect_schema().names())
+        self.columns: list[str] = shielded(
+            "Polars", lambda: frame.collect_schema().names()
+        )
 
     def head(self) -> nw.DataFrame[Any]:
         """No rows: names and dtypes."""
@@ -91,8 +93,9 @@ class DuckSource(Source):
         self, relation: Any, *, schema: Any = None, declares: bool = False
     ) -> None:
         arrow.library()
-        self._relation, self._schema, self.declares = relation, schema, declares
-        self.columns = list(relation.columns)
+        self._relation, self._schema = relation, schema
+        self.declares: bool = declares
+        self.columns: list[str] = list(relation.columns)
 
     def head(self) -> nw.DataFrame[Any]:
         """No rows: names and dtypes."""
@@ -136,7 +139,7 @@ class SparkSource(Source):
     def __init__(self, frame: Any) -> None:
         arrow.library()
         self._frame = frame
-        self.columns = list(frame.columns)
+        self.columns: list[str] = list(frame.columns)
 
     def head(self) -> nw.DataFrame[Any]:
         """No rows: names and dtypes."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 
 from fairveil.errors import TableError, UnsupportedError, problem
-from fairveil.tables import engines, scan
+from fairveil.tables import arrays, engines, scan
 from fairveil.tables.frames import check_names, open_frame
 from fairveil.tables.source import ArrowSource, Source
 
@@ -23,7 +24,8 @@ def open_table(table: Any, *, private: bool = True) -> nw.DataFrame[Any] | Sourc
 
     Args:
         table: a pandas frame, a Polars frame or lazy frame, a PyArrow table, a DuckDB
-            relation, a PySpark frame; or files (``scan.open_paths``).
+            relation, a PySpark frame, a NumPy array (``arrays.framed``); or files
+            (``scan.open_paths``).
         private: whether there is privacy to keep; without it types may be guessed.
 
     Returns:
@@ -34,6 +36,8 @@ def open_table(table: Any, *, private: bool = True) -> nw.DataFrame[Any] | Sourc
         UnsupportedError: a frame of another library, or a library that is needed is not
             installed.
     """
+    if isinstance(table, np.ndarray):
+        table = arrays.framed(table)
     if scan.is_paths(table):
         found = scan.open_paths(table, typed=not private)
     else:
@@ -46,9 +50,10 @@ def _opener(table: Any) -> Callable[[Any], nw.DataFrame[Any] | Source]:
     try:
         known = nw.from_native(table).implementation
     except TypeError:
-        raise TableError(
-            problem("this is not a data frame", got=type(table).__name__, try_=_KNOWN)
-        ) from None
+        what = "this is not a data frame"
+        if arrays.is_sparse(table):
+            what = "sparse input is not supported"
+        raise TableError(problem(what, got=type(table).__name__, try_=_KNOWN)) from None
     except ValueError:  # narwhals refuses repeated column names
         raise TableError(problem("the table's column names are not unique")) from None
     if known not in _OPENERS:

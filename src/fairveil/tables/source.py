@@ -92,8 +92,9 @@ class ArrowSource(Source):
     ) -> None:
         self._table = table
         self._given = table if given is None else given
-        self.kind, self.declares = kind, declares
-        self.columns = list(table.column_names)
+        self.kind: str = kind
+        self.declares: bool = declares
+        self.columns: list[str] = list(table.column_names)
 
     def head(self) -> nw.DataFrame[Any]:
         """No rows: names and dtypes."""

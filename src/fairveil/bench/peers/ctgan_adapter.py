@@ -11,6 +11,7 @@ It takes no missing numbers: they are filled, and a column of marks tells which.
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one core, as for all
 
@@ -20,7 +21,7 @@ from ctgan import CTGAN, TVAE
 sys.path.append(str(Path(__file__).parent))
 from peer_tables import PeerJob, discrete, from_values, values
 
-MODELS = {"ctgan": CTGAN, "tvae": TVAE}
+MODELS: dict[str, Any] = {"ctgan": CTGAN, "tvae": TVAE}
 ROW_EPOCHS = {"ctgan": 2_300_000, "tvae": 7_000_000}  # about ten minutes of a core
 MOST_EPOCHS, LEAST_EPOCHS = 300, 5
 

@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parent))
 from peer_tables import PeerJob, label_cells, labels_of, number_cells, written
 
 BINNING = 0.1  # of epsilon, for the bins of numbers
-PIPELINES = {
+PIPELINES: dict[str, Any] = {
     "dpmm-aim": AIMPipeline,
     "dpmm-mst": MSTPipeline,
     "dpmm-privbayes": PrivBayesPipeline,

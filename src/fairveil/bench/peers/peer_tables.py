@@ -35,13 +35,12 @@ class PeerJob:
     """What ``job.json`` says, with the training rows as texts and the code book."""
 
     def __init__(self, path: str | Path) -> None:
-        self.facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        self.facts: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         book = json.loads(Path(self.facts["schema"]).read_text(encoding="utf-8"))
-        self.columns = book["columns"]
+        self.columns: list[Column] = book["columns"]
         names = [column["name"] for column in self.columns]
-        self.texts = pd.read_csv(self.facts["train"], dtype=str, keep_default_na=False)[
-            names
-        ]
+        rows = pd.read_csv(self.facts["train"], dtype=str, keep_default_na=False)
+        self.texts: Any = rows[names]  # a frame; pandas' types call it a series, too
 
     def __getitem__(self, name: str) -> Any:
         """A fact of ``job.json``: method, epsilon, delta, seed, rows and others."""

@@ -60,7 +60,7 @@ def main(path: str) -> None:
     job.done(LIBRARY, {**settings, "fairness": fair}, None, notes(settings, fair))
 
 
-def fairness(job: PeerJob, rows: pd.DataFrame, epochs: int) -> dict | None:
+def fairness(job: PeerJob, rows: pd.DataFrame, epochs: int) -> dict[str, Any] | None:
     """The library's fairness settings; None: no two groups or no two outcomes."""
     pairs = [
         column["name"]
@@ -83,7 +83,7 @@ def fairness(job: PeerJob, rows: pd.DataFrame, epochs: int) -> dict | None:
     }
 
 
-def notes(settings: dict, fair: dict | None) -> list:
+def notes(settings: dict[str, Any], fair: dict[str, Any] | None) -> list[str]:
     """What a reader of the figures should know."""
     out = ["it sets a tenth of the rows aside and never uses them"]
     if fair is None:
