@@ -15,6 +15,7 @@ from fairveil.nn.blocks import Blocks
 from fairveil.nn.mixture import Mixture
 from fairveil.post import fit_gan as fg
 from fairveil.post.generator import Generator, RowSource, draw_guide
+from fairveil.post.stakes import held, wide_targets
 from fairveil.post.targets import Target, independent_targets
 from fairveil.post.teacher import Teacher
 
@@ -69,18 +70,22 @@ def targets():
 
 def game(sensitive=(), strength=1.0, given=None, **changes):
     training = dataclasses.replace(TRAINING, **changes)
-    shape = fg.wgan.GanShape(
-        blocks=BLOCKS, latent=2, clusters=2, noise=2, hidden=(4,), extra=6, critic=(8,)
-    )
-    return fg._Game(
+    rules = fg._rules(teacher(), training, sensitive, given, guarded=strength > 0)
+    brought = held(
+        rules,
         teacher(),
-        shape,
-        training,
-        targets(),
         taught_rows(),
-        sensitive=sensitive,
-        given=given,
+        targets(),
         strength=strength,
+        given=given,
+        key=jax.random.key(0),
+    )
+    return fg.Game(rules, brought)
+
+
+def log_probs(play, layers, latents, guide):
+    return Generator(None, play.shape, teacher(), play.rules.anchored).log_probs(
+        layers, latents, guide
     )
 
 
@@ -92,7 +97,7 @@ def test_the_game_starts_at_the_teacher(sensitive):
     play = game(sensitive)
     state = play.start(jax.random.key(1))
     latents, guide = draw_guide(teacher(), play.shape, jax.random.key(2), 30)
-    got = play.model.log_probs(state.generator, latents, guide)
+    got = log_probs(play, state.generator, latents, guide)
     wanted = vae.decode(teacher().layers, teacher().shape, latents)
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
@@ -101,7 +106,7 @@ def test_anchored_columns_are_the_teachers_for_any_parameters():
     play = game((0,))
     layers = jax.tree.map(lambda p: p + 1.0, play.start(jax.random.key(1)).generator)
     latents, guide = draw_guide(teacher(), play.shape, jax.random.key(2), 30)
-    got = np.asarray(play.model.log_probs(layers, latents, guide))
+    got = np.asarray(log_probs(play, layers, latents, guide))
     taught = np.asarray(vae.decode(teacher().layers, teacher().shape, latents))
     np.testing.assert_array_equal(got[:, :2], taught[:, :2])
     assert np.abs(got[:, 2:] - taught[:, 2:]).max() > 0.1
@@ -145,7 +150,7 @@ def test_the_wasserstein_term_reaches_the_generator():
 
 def test_wide_targets_by_hand():
     pair = Target((0, 2), np.arange(6) / 15, 0.02)
-    wanted, weight, radius = fg._wide_targets([pair, marginal(1)], BLOCKS)
+    wanted, weight, radius = wide_targets([pair, marginal(1)], BLOCKS)
     np.testing.assert_allclose(
         wanted[:2, 4:], (np.arange(6) / 15).reshape(2, 3), rtol=1e-6
     )
@@ -158,7 +163,7 @@ def test_wide_targets_by_hand():
 
 def test_three_way_targets_are_left_to_the_raking():
     triple = Target((0, 1, 2), np.ones(12) / 12, 0.02)
-    assert fg._wide_targets([triple], BLOCKS)[1].sum() == 0
+    assert wide_targets([triple], BLOCKS)[1].sum() == 0
 
 
 def test_marginal_distance_by_hand():
@@ -166,7 +171,7 @@ def test_marginal_distance_by_hand():
     layers = play.start(jax.random.key(1)).generator
     key = jax.random.key(4)
     latents, guide = draw_guide(teacher(), play.shape, key, 128)
-    probs = np.exp(np.asarray(play.model.log_probs(layers, latents, guide)))
+    probs = np.exp(np.asarray(log_probs(play, layers, latents, guide)))
     total = 0.0
     for t in targets():
         if len(t.columns) == 1:
@@ -195,7 +200,7 @@ def test_random_lines_of_a_wide_table_give_its_distance_on_average(monkeypatch):
 
 def test_inside_the_noise_nothing_pulls():
     play = game()
-    play.radius = jnp.ones_like(play.radius)
+    play.held = play.held._replace(radius=jnp.ones_like(play.held.radius))
     layers = play.start(jax.random.key(1)).generator
     slope = jax.jit(jax.grad(play._marginal_distance))(layers, jax.random.key(4))
     assert all(np.abs(g).max() == 0 for g in jax.tree.leaves(slope))
@@ -262,7 +267,7 @@ def test_products_are_what_independence_aims_at():
     goal = independent_targets(
         targets(), BLOCKS.sizes, (0,), strength=1.0, joint=lambda q: marginal(*q).probs
     )
-    wide = fg._wide_targets(goal, BLOCKS)[0]
+    wide = wide_targets(goal, BLOCKS)[0]
     np.testing.assert_allclose(
         wide[:2, 2:4], np.outer(np.diag(wide)[:2], np.diag(wide)[2:4]), atol=1e-3
     )

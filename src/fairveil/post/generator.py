@@ -24,7 +24,7 @@ from fairveil.post.gibbs import Base, Sweeper
 from fairveil.post.teacher import BATCH, Teacher
 
 Prior: TypeAlias = tuple[Array, Array, Array]
-_Shapes: TypeAlias = tuple[wgan.GanShape, vae.VaeShape, tuple[int, ...]]
+Shapes: TypeAlias = tuple[wgan.GanShape, vae.VaeShape, tuple[int, ...]]
 _COMPILED = 16  # shapes of models whose compiled draws are kept
 
 
@@ -54,12 +54,13 @@ class Generator:
     def log_probs(self, layers: Params, latents: Array, guide: Array) -> Array:
         """Log-probabilities (n, width); anchored columns are the teacher's."""
         shapes = (self.shape, self.teacher.shape, self.anchored)
-        return _log_probs(layers, self.teacher.layers, latents, guide, shapes=shapes)
+        return log_probs(layers, self.teacher.layers, latents, guide, shapes=shapes)
 
 
-def _log_probs(
-    layers: Params, taught: Params, latents: Array, guide: Array, *, shapes: _Shapes
+def log_probs(
+    layers: Params, taught: Params, latents: Array, guide: Array, *, shapes: Shapes
 ) -> Array:
+    """Log-probabilities (n, width) under a generator's and its teacher's parameters."""
     shape, teacher, anchored = shapes
     own = wgan.generate(layers, shape, guide)
     if not anchored:
@@ -75,9 +76,9 @@ def _compiled(
     """A step of all models of these shapes: what was learnt comes in as arguments."""
 
     def step(layers: Params, taught: Params, prior: Prior, key: Array) -> Array:
-        latents, guide = _guided(prior, shape, key, n)
+        latents, guide = guided(prior, shape, key, n)
         shapes = (shape, teacher, anchored)
-        return _log_probs(layers, taught, latents, guide, shapes=shapes)
+        return log_probs(layers, taught, latents, guide, shapes=shapes)
 
     return jax.jit(step)
 
@@ -86,12 +87,13 @@ def draw_guide(
     teacher: Teacher, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
     """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
-    return _guided(parameters(teacher.mixture), shape, key, n)
+    return guided(parameters(teacher.mixture), shape, key, n)
 
 
-def _guided(
+def guided(
     prior: Prior, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
+    """``draw_guide`` from the parameters of the teacher's mixture."""
     prior_key, noise_key = jax.random.split(key)
     latents, clusters = draw_from(prior, prior_key, n)
     noise = jax.random.normal(noise_key, (n, shape.noise))
