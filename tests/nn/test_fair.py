@@ -141,10 +141,11 @@ def pull_on_generator(through):
     judge = fair.init(jax.random.key(6), TWO)
     guide = jax.random.normal(jax.random.key(7), (24, shape.guide))
     labels = TWO.labels(CODES)
+    uniform = jax.random.uniform(jax.random.key(8), (24, BLOCKS.width), minval=1e-7)
 
     def loss(params):
         logs = wgan.generate(params, shape, guide)
-        rows = BLOCKS.relax(jax.random.key(8), logs, 0.7)
+        rows = BLOCKS.relax(uniform, logs, 0.7)
         soft = soft_assign(MIXTURE, vae.encode(taught, taught_shape, rows)[0])
         stop = jax.lax.stop_gradient
         rows = rows if "rows" in through else stop(rows)

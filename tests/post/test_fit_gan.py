@@ -12,9 +12,9 @@ from fairveil.config import GanTraining
 from fairveil.marginals import histogram
 from fairveil.nn import vae
 from fairveil.nn.blocks import Blocks
-from fairveil.nn.mixture import Mixture
+from fairveil.nn.mixture import Mixture, parameters, placed
 from fairveil.post import fit_gan as fg
-from fairveil.post.generator import Generator, RowSource, draw_guide
+from fairveil.post.generator import Generator, RowSource
 from fairveil.post.stakes import held, wide_targets
 from fairveil.post.targets import Target, independent_targets
 from fairveil.post.teacher import Teacher
@@ -83,10 +83,19 @@ def game(sensitive=(), strength=1.0, given=None, **changes):
     return fg.Game(rules, brought)
 
 
-def log_probs(play, layers, latents, guide):
-    return Generator(None, play.shape, teacher(), play.rules.anchored).log_probs(
-        layers, latents, guide
+def drawn(play, seed=3):
+    """Draws of one step."""
+    rng = np.random.default_rng(seed)
+    given = fg.drawn(play.rules, len(play.held.real), 1, rng)
+    return jax.tree.map(lambda d: d[0], given)
+
+
+def taught(guides):
+    """The teacher's log-probabilities under these guides."""
+    latents, _clusters = placed(
+        parameters(teacher().mixture), guides.cluster, guides.latent
     )
+    return np.asarray(vae.decode(teacher().layers, teacher().shape, latents))
 
 
 # --- before the first step ---------------------------------------------------------
@@ -96,20 +105,18 @@ def log_probs(play, layers, latents, guide):
 def test_the_game_starts_at_the_teacher(sensitive):
     play = game(sensitive)
     state = play.start(jax.random.key(1))
-    latents, guide = draw_guide(teacher(), play.shape, jax.random.key(2), 30)
-    got = log_probs(play, state.generator, latents, guide)
-    wanted = vae.decode(teacher().layers, teacher().shape, latents)
-    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    guides = drawn(play).own_guides
+    got = play.log_probs(state.generator, guides)
+    np.testing.assert_allclose(got, taught(guides), rtol=1e-5, atol=1e-5)
 
 
 def test_anchored_columns_are_the_teachers_for_any_parameters():
     play = game((0,))
     layers = jax.tree.map(lambda p: p + 1.0, play.start(jax.random.key(1)).generator)
-    latents, guide = draw_guide(teacher(), play.shape, jax.random.key(2), 30)
-    got = np.asarray(log_probs(play, layers, latents, guide))
-    taught = np.asarray(vae.decode(teacher().layers, teacher().shape, latents))
-    np.testing.assert_array_equal(got[:, :2], taught[:, :2])
-    assert np.abs(got[:, 2:] - taught[:, 2:]).max() > 0.1
+    guides = drawn(play).own_guides
+    got, wanted = np.asarray(play.log_probs(layers, guides)), taught(guides)
+    np.testing.assert_array_equal(got[:, :2], wanted[:, :2])
+    assert np.abs(got[:, 2:] - wanted[:, 2:]).max() > 0.1
 
 
 # --- gradients ---------------------------------------------------------------------
@@ -118,9 +125,8 @@ def test_anchored_columns_are_the_teachers_for_any_parameters():
 def pull(sensitive, **changes):
     play = game(sensitive, **changes)
     state = play.start(jax.random.key(1))
-    slope = jax.jit(
-        jax.grad(lambda p: play._generator_loss(p, state, jax.random.key(3)))
-    )
+    given = drawn(play)
+    slope = jax.jit(jax.grad(lambda p: play._generator_loss(p, state, given)))
     return slope(state.generator)
 
 
@@ -166,12 +172,15 @@ def test_three_way_targets_are_left_to_the_raking():
     assert wide_targets([triple], BLOCKS)[1].sum() == 0
 
 
+def distance(play, layers, given):
+    return play._marginal_distance(layers, given.table_guides, given.lines)
+
+
 def test_marginal_distance_by_hand():
     play = game()
     layers = play.start(jax.random.key(1)).generator
-    key = jax.random.key(4)
-    latents, guide = draw_guide(teacher(), play.shape, key, 128)
-    probs = np.exp(np.asarray(log_probs(play, layers, latents, guide)))
+    given = drawn(play)
+    probs = np.exp(np.asarray(play.log_probs(layers, given.table_guides)))
     total = 0.0
     for t in targets():
         if len(t.columns) == 1:
@@ -180,19 +189,21 @@ def test_marginal_distance_by_hand():
             a, b = (probs[:, BLOCKS.span(c)] for c in t.columns)
             found = (a.T @ b / 128).ravel()
         total += np.maximum(np.abs(found - t.probs) - t.stddev, 0).sum()
-    assert float(play._marginal_distance(layers, key)) == pytest.approx(total, rel=1e-3)
+    assert float(distance(play, layers, given)) == pytest.approx(total, rel=1e-3)
     assert total > 0.01
 
 
 def test_random_lines_of_a_wide_table_give_its_distance_on_average(monkeypatch):
-    play = game()
+    play = game(marginal_batch=4096)
     layers = play.start(jax.random.key(1)).generator
-    play.training = dataclasses.replace(play.training, marginal_batch=4096)
-    keys = [jax.random.fold_in(jax.random.key(5), i) for i in range(60)]
-    whole = np.mean([float(play._marginal_distance(layers, key)) for key in keys[:8]])
+
+    def found(seeds):
+        return [float(distance(play, layers, drawn(play, s))) for s in seeds]
+
+    whole = np.mean(found(range(8)))
     monkeypatch.setattr(fg, "_WIDE", 0)
     monkeypatch.setattr(fg, "_LINES", 4)
-    some = [float(play._marginal_distance(layers, key)) for key in keys]
+    some = found(range(60))
     assert np.std(some) > 0.02 * whole  # not all lines each time
     error = np.std(some) / np.sqrt(len(some))
     assert abs(np.mean(some) - whole) < 4.5 * error
@@ -202,8 +213,31 @@ def test_inside_the_noise_nothing_pulls():
     play = game()
     play.held = play.held._replace(radius=jnp.ones_like(play.held.radius))
     layers = play.start(jax.random.key(1)).generator
-    slope = jax.jit(jax.grad(play._marginal_distance))(layers, jax.random.key(4))
+    given = drawn(play)
+    slope = jax.jit(jax.grad(lambda p: distance(play, p, given)))(layers)
     assert all(np.abs(g).max() == 0 for g in jax.tree.leaves(slope))
+
+
+@pytest.mark.parametrize(("width", "steps"), [(7, 20), (20_000, 3), (10**6, 1)])
+def test_few_steps_of_a_wide_table_are_drawn_at_a_time(width, steps):
+    rules = fg._rules(teacher(), GanTraining(), (), None, guarded=False)
+    shape = dataclasses.replace(rules.shape, blocks=Blocks((width,)))
+    assert fg._burst(dataclasses.replace(rules, shape=shape)) == pytest.approx(
+        steps, abs=2 * (1 < steps < 20)
+    )
+
+
+def test_draws_are_of_the_sizes_that_the_steps_use(monkeypatch):
+    play = game()
+    monkeypatch.setattr(fg, "_WIDE", 0)
+    monkeypatch.setattr(fg, "_LINES", 4)
+    given = fg.drawn(play.rules, 4000, 5, np.random.default_rng(0))
+    assert all(len(part) == 5 for part in jax.tree.leaves(given))
+    assert given.cells.shape == (5, 1, 64, BLOCKS.width)
+    assert given.table_guides.latent.shape == (5, 128, 2)
+    assert given.picked.min() >= 0
+    assert given.picked.max() < 4000
+    assert all(len(set(lines)) == 4 for lines in given.lines.tolist())
 
 
 # --- training ----------------------------------------------------------------------

@@ -121,13 +121,19 @@ class Blocks:
         return jnp.minimum(codes, jnp.asarray(self.sizes) - 1.0).astype(jnp.int32)
 
     def relax(
-        self, key: jax.Array, log_probs: jax.Array, temperature: float
+        self, uniform: jax.Array, log_probs: jax.Array, temperature: float
     ) -> jax.Array:
         """Gumbel-softmax rows (n, width): hard one-hot forward, soft backward.
 
         Source: Jang, Gu, Poole 2017 (straight-through estimator).
+
+        Args:
+            uniform: draws strictly between 0 and 1, (n, width).
+            log_probs: of the columns, (n, width).
+            temperature: of the soft rows.
         """
-        noisy = (log_probs + jax.random.gumbel(key, log_probs.shape)) / temperature
+        gumbel = -jnp.log(-jnp.log(uniform))
+        noisy = (log_probs + gumbel) / temperature
         shift = self._column_max(noisy)
         scaled = jnp.exp(noisy - shift)
         soft = scaled / self.spread(self.totals(scaled))

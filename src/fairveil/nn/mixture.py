@@ -53,13 +53,26 @@ def draw_from(
     mixture: tuple[Array, Array, Array], key: Array, n: int
 ) -> tuple[Array, Array]:
     """Latents (n, latent) and their cluster (n,), from ``parameters``."""
-    weights, means, roots = mixture
     which, noise = jax.random.split(key)
+    uniform = jax.random.uniform(which, (n,))
+    return placed(mixture, uniform, jax.random.normal(noise, (n, mixture[1].shape[1])))
+
+
+def placed(
+    mixture: tuple[Array, Array, Array], uniform: Array, normal: Array
+) -> tuple[Array, Array]:
+    """Latents and clusters as ``draw_from`` gives them, of given draws.
+
+    Args:
+        mixture: its ``parameters``.
+        uniform: draws (n,) from 0 to 1, which choose the clusters.
+        normal: standard normal draws (n, latent).
+    """
+    weights, means, roots = mixture
     # by the inverse cdf: the library's categorical draws take five times as long to
     # compile, which is seconds of a fit
-    reached = jax.random.uniform(which, (n, 1)) >= jnp.cumsum(weights)[:-1]
+    reached = uniform[:, None] >= jnp.cumsum(weights)[:-1]
     clusters = reached.sum(axis=1, dtype=jnp.int32)
-    normal = jax.random.normal(noise, (n, means.shape[1]))
     moved = jnp.einsum("nij,nj->ni", roots[clusters], normal)
     return means[clusters] + moved, clusters
 

@@ -90,10 +90,16 @@ def criticise(layers: Layers, rows: Array) -> Array:
 
 
 def critic_loss(
-    layers: Layers, real: Array, fake: Array, key: Array, *, penalty: float
+    layers: Layers, real: Array, fake: Array, mix: Array, *, penalty: float
 ) -> Array:
-    """Wasserstein loss with gradient penalty on lines between real and fake rows."""
-    mix = jax.random.uniform(key, (real.shape[0], 1))
+    """Wasserstein loss with gradient penalty on lines between real and fake rows.
+
+    Args:
+        layers: of the critic.
+        real, fake: rows beside their cluster assignment (n, width + clusters).
+        mix: places on the lines, uniform draws (n, 1); 1 is the real row.
+        penalty: weight of the gradient penalty.
+    """
     between = mix * real + (1.0 - mix) * fake
     slopes = jax.grad(lambda x: criticise(layers, x).sum())(between)
     norms = jnp.sqrt(jnp.sum(slopes**2, axis=1) + 1e-12)

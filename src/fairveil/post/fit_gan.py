@@ -18,14 +18,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from fairveil._types import Codes, Params
 from fairveil.config import GanTraining
 from fairveil.nn import fair, vae, wgan
 from fairveil.nn.layers import Array
-from fairveil.nn.mixture import assign_from
-from fairveil.post.generator import Generator, guided, log_probs
+from fairveil.nn.mixture import assign_from, placed
+from fairveil.post import draws
+from fairveil.post.generator import Generator, log_probs
 from fairveil.post.groups import System
 from fairveil.post.stakes import Held, Rules, cells, held
 from fairveil.post.targets import Target
@@ -35,6 +37,29 @@ Progress = Callable[[int, int], None]
 _WIDE, _LINES = 1024, 256  # width from which on so many random lines are compared
 _COMPILED = 16  # rules of games whose compiled steps are kept
 _BURST = 20  # generator steps between two looks at the progress bar
+_MOST_DRAWS = 2e7  # random numbers held at a time
+
+
+class Draws(NamedTuple):
+    """The random numbers of generator steps; each array has the steps first.
+
+    Attributes:
+        picked: rows of the real side, (critic steps, n).
+        line: places between real and fake rows, (critic steps, n, 1).
+        guides, cells: of the critic steps' fake rows; cells are (.., n, width).
+        own_guides, own_cells: the same of the generator's rows.
+        table_guides: of the rows of the marginal distance.
+        lines: of a wide table, the lines that are compared.
+    """
+
+    picked: Array
+    line: Array
+    guides: draws.Guides
+    cells: Array
+    own_guides: draws.Guides
+    own_cells: Array
+    table_guides: draws.Guides
+    lines: Array
 
 
 class _State(NamedTuple):
@@ -75,6 +100,7 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
     """
     rules = _rules(teacher, training, sensitive, given, guarded=strength > 0)
     init_key, run_key = jax.random.split(key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(run_key)))
     brought = held(
         rules,
         teacher,
@@ -86,10 +112,10 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
     )
     start, run = _compiled(rules)
     state, done = start(brought, init_key), 0
+    most = _burst(rules)
     while done < training.steps:
-        burst = min(_BURST, training.steps - done)
-        keys = jax.random.split(jax.random.fold_in(run_key, done), burst)
-        state = run(brought, state, keys)
+        burst = min(most, training.steps - done)
+        state = run(brought, state, drawn(rules, len(real), burst, rng))
         done += burst
         progress(done, training.steps)
     return Generator(state.average, rules.shape, teacher, rules.anchored)
@@ -119,7 +145,7 @@ def _rules(
 
 @lru_cache(maxsize=_COMPILED)
 def _compiled(rules: Rules) -> tuple[Callable[..., _State], Callable[..., _State]]:
-    """Compiled start, and compiled steps over a stack of keys, of games of these rules.
+    """Compiled start, and compiled steps over stacked draws, of games of these rules.
 
     What was released comes in as arguments, so nothing of a fit is compiled in.
     """
@@ -127,11 +153,39 @@ def _compiled(rules: Rules) -> tuple[Callable[..., _State], Callable[..., _State
     def start(brought: Held, key: Array) -> _State:
         return Game(rules, brought).start(key)
 
-    def run(brought: Held, state: _State, keys: Array) -> _State:
+    def run(brought: Held, state: _State, given: Draws) -> _State:
         game = Game(rules, brought)
-        return jax.lax.scan(lambda s, k: (game.step(s, k), None), state, keys)[0]
+        return jax.lax.scan(lambda s, d: (game.step(s, d), None), state, given)[0]
 
     return jax.jit(start), jax.jit(run)
+
+
+def _burst(rules: Rules) -> int:
+    """Steps whose draws are made at a time: few of a wide table."""
+    training, width = rules.training, rules.shape.blocks.width
+    of_one = (training.critic_steps + 1) * training.batch * width
+    return max(1, min(_BURST, int(_MOST_DRAWS / of_one)))
+
+
+def drawn(rules: Rules, real: int, steps: int, rng: np.random.Generator) -> Draws:
+    """Draws of so many steps, with ``real`` rows on the critic's real side."""
+    training, width = rules.training, rules.shape.blocks.width
+    n, sizes = training.batch, {"latent": rules.shape.latent, "noise": training.noise}
+    critic = (steps, training.critic_steps, n)
+    lines = np.empty((steps, 0), dtype=np.int32)
+    if width > _WIDE:
+        some = [rng.choice(width, _LINES, replace=False) for _ in range(steps)]
+        lines = np.array(some, dtype=np.int32)
+    return Draws(
+        draws.places(rng, real, *critic),
+        draws.uniform(rng, *critic, 1),
+        draws.guides(rng, *critic, **sizes),
+        draws.uniform(rng, *critic, width),
+        draws.guides(rng, steps, n, **sizes),
+        draws.uniform(rng, steps, n, width),
+        draws.guides(rng, steps, training.marginal_batch, **sizes),
+        jnp.asarray(lines),
+    )
 
 
 class Game:
@@ -159,22 +213,27 @@ class Game:
         )
         return _State(layers, critic, judge, opt, layers)
 
-    def step(self, state: _State, key: Array) -> _State:
-        """Some critic steps, then one generator step."""
-        keys = jax.random.split(key, self.training.critic_steps + 1)
+    def step(self, state: _State, given: Draws) -> _State:
+        """Some critic steps, then one generator step, by one step's draws."""
         # a loop, not its unrolled steps, which take as many times longer to compile
         state = jax.lax.scan(
-            lambda s, k: (self._critic_step(s, k), None), state, keys[:-1]
+            lambda s, d: (self._critic_step(s, *d), None),
+            state,
+            (given.picked, given.line, given.guides, given.cells),
         )[0]
-        return self._generator_step(state, keys[-1])
+        return self._generator_step(state, given)
 
-    def _critic_step(self, state: _State, key: Array) -> _State:
-        pick, fake_key, line = jax.random.split(key, 3)
-        n, real = self.training.batch, self.held.real
-        fake, s, _usual = self._fake(state.generator, fake_key, n)
+    def _critic_step(
+        self,
+        state: _State,
+        picked: Array,
+        line: Array,
+        guides: draws.Guides,
+        uniform: Array,
+    ) -> _State:
+        fake, s, _usual = self._fake(state.generator, guides, uniform)
         fake = jax.lax.stop_gradient(fake)
-        picked = real[jax.random.randint(pick, (n,), 0, real.shape[0])]
-        rows = self.shape.blocks.one_hot(picked)
+        rows = self.shape.blocks.one_hot(self.held.real[picked])
         real_side = jnp.concatenate([rows, self._soft(rows)], axis=1)
         fake_side = jnp.concatenate([fake, self._soft(fake)], axis=1)
         grads = jax.grad(wgan.critic_loss)(
@@ -191,8 +250,8 @@ class Game:
             state = state._replace(fair=optax.apply_updates(state.fair, updates))
         return state._replace(opt=(state.opt[0], opt1, opt2))
 
-    def _generator_step(self, state: _State, key: Array) -> _State:
-        grads = jax.grad(self._generator_loss)(state.generator, state, key)
+    def _generator_step(self, state: _State, given: Draws) -> _State:
+        grads = jax.grad(self._generator_loss)(state.generator, state, given)
         updates, opt0 = self.opt.update(grads, state.opt[0])
         layers = optax.apply_updates(state.generator, updates)
         decay = self.training.averaging
@@ -203,13 +262,14 @@ class Game:
             generator=layers, average=average, opt=(opt0, *state.opt[1:])
         )
 
-    def _generator_loss(self, layers: Params, state: _State, key: Array) -> Array:
-        game_key, table_key = jax.random.split(key)
-        fake, _s, usual = self._fake(layers, game_key, self.training.batch)
+    def _generator_loss(self, layers: Params, state: _State, given: Draws) -> Array:
+        fake, _s, usual = self._fake(layers, given.own_guides, given.own_cells)
         soft = self._soft(fake)
         side = jnp.concatenate([fake, soft], axis=1)
         loss = -self.training.wasserstein * wgan.criticise(state.critic, side).mean()
-        loss += self.training.marginal * self._marginal_distance(layers, table_key)
+        loss += self.training.marginal * self._marginal_distance(
+            layers, given.table_guides, given.lines
+        )
         if self.rules.guarded:
             loss += self.held.strength * fair.generator_loss(
                 state.fair, self.rules.fair, fake, soft, usual
@@ -217,7 +277,7 @@ class Game:
         return loss
 
     def _fake(
-        self, layers: Params, key: Array, n: int
+        self, layers: Params, guides: draws.Guides, uniform: Array
     ) -> tuple[Array, Array, list[Array]]:
         """Relaxed rows (n, width), and what the fairness critic is held to.
 
@@ -225,9 +285,9 @@ class Game:
             The rows, the guides' sensitive classes (n, heads), and for each head the
             log-shares (n, classes) of the cell that each guide is in.
         """
-        guide_key, relax_key = jax.random.split(key)
-        logs = self._logs(layers, guide_key, n)
-        rows = self.shape.blocks.relax(relax_key, logs, self.training.temperature)
+        n = uniform.shape[0]
+        logs = self.log_probs(layers, guides)
+        rows = self.shape.blocks.relax(uniform, logs, self.training.temperature)
         if not self.rules.guarded:
             return rows, jnp.zeros((n, 0), jnp.int32), []
         own = self.shape.blocks.codes(rows, self.rules.anchored)
@@ -239,9 +299,10 @@ class Game:
         cell = cells(self.rules, self.held, codes)
         return rows, labels, [table[cell] for table in self.held.usual]
 
-    def _logs(self, layers: Params, key: Array, n: int) -> Array:
-        """Log-probabilities (n, width) under fresh guides."""
-        latents, guide = guided(self.held.prior, self.shape, key, n)
+    def log_probs(self, layers: Params, guides: draws.Guides) -> Array:
+        """Log-probabilities (n, width) under these guides."""
+        latents, clusters = placed(self.held.prior, guides.cluster, guides.latent)
+        guide = wgan.make_guide(self.shape, latents, clusters, guides.noise)
         shapes = self.rules.shapes
         return log_probs(layers, self.held.taught, latents, guide, shapes=shapes)
 
@@ -254,22 +315,21 @@ class Game:
         mean, _log_var = vae.encode(self.held.taught, self.rules.teacher, rows)
         return assign_from(self.held.clusters, mean)
 
-    def _marginal_distance(self, layers: Params, key: Array) -> Array:
+    def _marginal_distance(
+        self, layers: Params, guides: draws.Guides, some: Array
+    ) -> Array:
         """Of all cells; of a wide table, by random lines, which give it on average."""
-        n, mine = self.training.marginal_batch, self.held
-        probs = jnp.exp(self._logs(layers, key, n))
-        width = mine.wanted.shape[0]
+        mine = self.held
+        probs = jnp.exp(self.log_probs(layers, guides))
+        n, width = probs.shape
         if width <= _WIDE:
             table = probs.T @ probs / n
             table = table - jnp.diag(table.diagonal()) + jnp.diag(probs.mean(0))
             gap = jnp.abs(table - mine.wanted)
             return jnp.sum(mine.weight * jnp.maximum(gap - mine.radius, 0.0))
-        some = jax.random.choice(
-            jax.random.fold_in(key, 1), width, (_LINES,), replace=False
-        )
         lines = probs[:, some]
         table = lines.T @ probs / n
-        here = jnp.arange(_LINES)
+        here = jnp.arange(len(some))
         table = table.at[here, some].set(lines.mean(0))
         gap = jnp.maximum(jnp.abs(table - mine.wanted[some]) - mine.radius[some], 0.0)
-        return jnp.sum(mine.weight[some] * gap) * (width / _LINES)
+        return jnp.sum(mine.weight[some] * gap) * (width / len(some))

@@ -76,7 +76,7 @@ def _compiled(
     """A step of all models of these shapes: what was learnt comes in as arguments."""
 
     def step(layers: Params, taught: Params, prior: Prior, key: Array) -> Array:
-        latents, guide = guided(prior, shape, key, n)
+        latents, guide = _guided(prior, shape, key, n)
         shapes = (shape, teacher, anchored)
         return log_probs(layers, taught, latents, guide, shapes=shapes)
 
@@ -87,13 +87,12 @@ def draw_guide(
     teacher: Teacher, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
     """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
-    return guided(parameters(teacher.mixture), shape, key, n)
+    return _guided(parameters(teacher.mixture), shape, key, n)
 
 
-def guided(
+def _guided(
     prior: Prior, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
-    """``draw_guide`` from the parameters of the teacher's mixture."""
     prior_key, noise_key = jax.random.split(key)
     latents, clusters = draw_from(prior, prior_key, n)
     noise = jax.random.normal(noise_key, (n, shape.noise))

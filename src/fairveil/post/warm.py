@@ -21,6 +21,7 @@ from fairveil._types import Codes, Floats, Params
 from fairveil.config import VaeTraining
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
+from fairveil.post import draws
 
 Progress = Callable[[int, int], None]
 _BURST = 100  # steps between two looks at the progress bar
@@ -48,11 +49,13 @@ def warm_vae(
     """
     init_key, run_key = jax.random.split(key)
     start, run = _trainer(shape, training)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(run_key)))
     state, held, done = start(init_key), jnp.asarray(rows), 0
     while done < training.warm_steps:
         burst = min(_BURST, training.warm_steps - done)
-        keys = jax.random.split(jax.random.fold_in(run_key, done), burst)
-        state = run(state, held, keys)
+        picked = draws.places(rng, len(rows), burst, training.warm_batch)
+        noise = draws.normal(rng, *picked.shape, shape.latent)
+        state = run(state, held, picked, noise)
         done += burst
         progress(done, training.warm_steps)
     return state[2]
@@ -62,7 +65,7 @@ def warm_vae(
 def _trainer(
     shape: vae.VaeShape, training: VaeTraining
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compiled start, and compiled steps over a stack of keys."""
+    """Compiled start, and compiled steps over stacked draws."""
     rate = optax.cosine_decay_schedule(
         training.warm_rate, max(training.warm_steps, 1), alpha=0.05
     )
@@ -72,12 +75,10 @@ def _trainer(
         layers = vae.init(key, shape)
         return layers, optimiser.init(layers), layers
 
-    def step(held: Array, state: tuple[Params, Any, Params], key: Array) -> Any:
+    def step(
+        state: tuple[Params, Any, Params], codes: Array, noise: Array
+    ) -> tuple[Params, Any, Params]:
         layers, moments, average = state
-        pick, noise_key = jax.random.split(key)
-        batch = training.warm_batch
-        codes = held[jax.random.randint(pick, (batch,), 0, held.shape[0])]
-        noise = jax.random.normal(noise_key, (batch, shape.latent))
         grads = jax.grad(_loss)(layers, shape, training.kl, codes, noise)
         changes, moments = optimiser.update(grads, moments, layers)
         layers = optax.apply_updates(layers, changes)
@@ -86,8 +87,10 @@ def _trainer(
         )
         return layers, moments, average
 
-    def run(state: Any, held: Array, keys: Array) -> Any:
-        return jax.lax.scan(lambda s, k: (step(held, s, k), None), state, keys)[0]
+    def run(state: Any, held: Array, picked: Array, noise: Array) -> Any:
+        return jax.lax.scan(
+            lambda s, d: (step(s, held[d[0]], d[1]), None), state, (picked, noise)
+        )[0]
 
     return jax.jit(start), jax.jit(run)
 
