@@ -22,6 +22,7 @@ LEVELS = {
     "_types": 0,
     "_files": 0,
     "_shield": 0,
+    "_compiled": 0,
     "_log": 0,
     "_plot_style": 0,
     "_parameters": 1,

@@ -25,6 +25,7 @@ from fairveil import (
     _cli_refine,
     _cli_resume,
     _cli_use,
+    _compiled,
     _console,
 )
 from fairveil._cli_bench import bench_app
@@ -397,4 +398,5 @@ def main() -> None:
     """Run the command line and leave the process with its exit code."""
     if not os.environ.get(_console.DEBUG):
         warnings.simplefilter("ignore")  # a warning's text may quote a value
+    _compiled.keep(os.environ)
     app(prog_name="fairveil")
