@@ -14,7 +14,9 @@ from fairveil.evaluate._trials import Setting, swapped
 
 
 def setting(train, control, release, seed=0):
+    size = min(len(next(iter(table.values()))) for table in (train, control))
     tables = [pd.DataFrame(t) for t in (train, control, release, train)]
+    tables += [table[:size] for table in tables[:2]]
     return Setting(places(tables, spread_of=(0, 1)), control=True, seed=seed)
 
 

@@ -14,8 +14,8 @@ claims at the sure end are judged beside the whole ranking, as Carlini et al. 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -48,6 +48,8 @@ ISOLATED = 0.1  # of these, those furthest from the reference
 _HALF = 0.5  # claimed of the isolated
 _TREES = 40
 _MOST_ROWS = 10_000  # of the release that the forest learns
+Scores: TypeAlias = tuple[Floats, Floats]  # of training and of control rows
+
 _NO_SHOT = Shot(rate(0, 0), rate(0, 0), 1.0)
 
 
@@ -62,85 +64,80 @@ def membership(setting: Setting) -> list[Trial]:
     ]
     if not setting.control:
         return nothing
-    found = [_by_distance(setting)]
+    release, copy = (_near(setting, others) for others in (RELEASE, COPY))
+    found = [_by_distance(setting, release, copy)]
     half = setting.rows(CONTROL) // 2
     if half < FEWEST:
         return found + nothing[1:]
-    train, control = setting.grid.tables[TRAIN], setting.grid.tables[CONTROL]
-    board = _Board(setting, train, control[:, :half], control[:, half:])
-    return [*found, _of_isolated(board), _by_odds(board)]
+    rest = setting.grid.tables[CONTROL][:, half:]
+    shown = [(train, control[:half]) for train, control in (release, copy)]
+    near_train, near_control = _near(setting, rest)
+    people = near_train, near_control[:half]
+    return [
+        *found,
+        _of_isolated(setting, people, *shown),
+        _by_odds(setting, people, rest),
+    ]
 
 
-@dataclass(frozen=True)
-class _Board:
-    """Rows that are shown of training and control, and the reference."""
-
-    setting: Setting
-    train: Cells
-    shown: Cells
-    reference: Cells
-
-    def near(self, others: Cells) -> tuple[Floats, Floats]:
-        """How near each row of train and of shown is to the nearest of others."""
-        grid = self.setting.grid
-        one, two = (
-            -nearest(grid.within((rows, others)), 0, 1, range(self.setting.width))
-            for rows in (self.train, self.shown)
-        )
-        return one.astype(np.float64), two.astype(np.float64)
-
-
-def _by_distance(setting: Setting) -> Trial:
-    train, control = setting.grid.tables[TRAIN], setting.grid.tables[CONTROL]
-    board, rng = _Board(setting, train, control, control), setting.rng(2)
-    scores, copied = (
-        board.near(setting.grid.tables[others]) for others in (RELEASE, COPY)
+def _near(setting: Setting, others: int | Cells) -> Scores:
+    """How near each training and control row is to the nearest of a table."""
+    grid = setting.grid
+    table = grid.tables[others] if isinstance(others, int) else others
+    one, two = (
+        -nearest(grid.within((grid.tables[rows], table)), 0, 1, range(setting.width))
+        for rows in (TRAIN, CONTROL)
     )
-    release = _ranked(_shot(*scores, rng, CLAIMED), scores, rng)
-    copy = _shot(*copied, rng, CLAIMED)
-    blind = rng.random(train.shape[1]), rng.random(control.shape[1])
+    return one.astype(np.float64), two.astype(np.float64)
+
+
+def _by_distance(setting: Setting, release: Scores, copy: Scores) -> Trial:
+    rng = setting.rng(2)
+    shot = _ranked(_shot(*release, rng, CLAIMED), release, rng)
+    blind = rng.random(len(release[0])), rng.random(len(release[1]))
     naive = _shot(*blind, rng, CLAIMED).main
-    return Trial(NEAR, MEMBERSHIP, "", release, naive, copy, (_claims(CLAIMED),))
+    planted = _shot(*copy, rng, CLAIMED)
+    return Trial(NEAR, MEMBERSHIP, "", shot, naive, planted, (_claims(CLAIMED),))
 
 
-def _of_isolated(board: _Board) -> Trial:
+def _of_isolated(
+    setting: Setting, people: Scores, release: Scores, copy: Scores
+) -> Trial:
     """The same on people most apart from others, who are most at risk."""
-    setting, rng = board.setting, board.setting.rng(5)
-    alone = [-near for near in board.near(board.reference)]
+    rng = setting.rng(5)
     # of both alike, so that training and control rows stay exchangeable
-    cut = np.quantile(np.concatenate(alone), 1 - ISOLATED)
-    kept = [apart >= cut for apart in alone]
+    cut = np.quantile(np.concatenate(people), ISOLATED)
+    kept = [near <= cut for near in people]
 
-    def of_them(scores: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    def of_them(scores: Scores) -> Scores:
         return scores[0][kept[0]], scores[1][kept[1]]
 
-    def shot(scores: tuple[Floats, Floats]) -> Shot:
+    def shot(scores: Scores) -> Shot:
         enough = len(scores[0]) and len(scores[1])
         return _shot(*scores, rng, _HALF) if enough else _NO_SHOT
 
-    scores, copied = (
-        of_them(board.near(setting.grid.tables[others])) for others in (RELEASE, COPY)
-    )
-    release, copy = shot(scores), shot(copied)
-    if release.main.attempts:
-        release = _ranked(release, scores, rng)
-    blind = rng.random(len(alone[0])), rng.random(len(alone[1]))
+    release, copy = of_them(release), of_them(copy)
+    found = shot(release)
+    if found.main.attempts:
+        found = _ranked(found, release, rng)
+    blind = rng.random(len(people[0])), rng.random(len(people[1]))
     naive = shot(of_them(blind)).main
     notes = (_claims(_HALF), f"{ISOLATED:.0%} who are furthest from any other person")
     whom = "most isolated training people"
-    return Trial(APART, MEMBERSHIP, "", release, naive, copy, notes, whom)
+    return Trial(APART, MEMBERSHIP, "", found, naive, shot(copy), notes, whom)
 
 
-def _by_odds(board: _Board) -> Trial:
-    setting, rng = board.setting, board.setting.rng(3)
+def _by_odds(setting: Setting, people: Scores, reference: Cells) -> Trial:
+    rng, (train, control) = setting.rng(3), setting.grid.tables[:2]
+    shown = control[:, : len(people[1])]
     shots = []
     for k, others in enumerate((RELEASE, COPY)):
         rows = setting.grid.tables[others]
-        model = _forest(rows, board.reference, setting.seed + k, rng)
-        scores = _odds(model, board.train), _odds(model, board.shown)
+        model = _forest(rows, reference, setting.seed + k, rng)
+        scores = _odds(model, train), _odds(model, shown)
         shot = _shot(*scores, rng, CLAIMED)
         shots.append(_ranked(shot, scores, rng) if others == RELEASE else shot)
-    naive = _shot(*board.near(board.reference), rng, CLAIMED).main
+    naive = _shot(*people, rng, CLAIMED).main
     notes = (_claims(CLAIMED), "odds of being synthetic, not of further real people")
     return Trial(ODDS, MEMBERSHIP, "", shots[0], naive, shots[1], notes)
 
@@ -168,9 +165,7 @@ def _shot(
     return Shot(main, other, min(1.0, 2 * min(p_ranks, beyond(main, other))))
 
 
-def _ranked(
-    shot: Shot, scores: tuple[Floats, Floats], rng: np.random.Generator
-) -> Shot:
+def _ranked(shot: Shot, scores: Scores, rng: np.random.Generator) -> Shot:
     """The shot, with the AUROC of training against control rows."""
     truth = np.repeat((1, 0), [len(part) for part in scores])
     score = np.concatenate(scores)

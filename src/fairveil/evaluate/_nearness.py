@@ -29,7 +29,7 @@ Cells: TypeAlias = npt.NDArray[np.int32]
 UNIT = 4096
 _LARGEST = 2**29  # of a coordinate, so that differences stay inside 32 bits
 NONE = np.int32(2**31 - 1)  # coordinate of a missing number
-_BLOCK = 2**20  # distances of one column held at once
+_BLOCK = 2**17  # distances of one column held at once
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,9 @@ def cell_distances(rows: Cells, others: Cells, *, numeric: bool) -> Cells:
         numeric: whether they are numbers.
     """
     if not numeric:
-        return np.where(rows[:, None] != others, UNIT, 0).astype(np.int32)
-    apart = np.abs(rows[:, None] - others)
+        return np.multiply(rows[:, None] != others, np.int32(UNIT))
+    apart = rows[:, None] - others
+    np.abs(apart, out=apart)
     np.minimum(apart, UNIT, out=apart)
     lost, gone = rows == NONE, others == NONE
     if lost.any() or gone.any():  # such a difference may have wrapped around

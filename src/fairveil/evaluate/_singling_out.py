@@ -25,10 +25,10 @@ from fairveil.evaluate._nearness import NONE, Cells, Places
 from fairveil.evaluate._proportions import rate
 from fairveil.evaluate._tables import Ints
 from fairveil.evaluate._trials import (
-    CONTROL,
+    ALL_CONTROL,
+    ALL_TRAIN,
     COPY,
     RELEASE,
-    TRAIN,
     Setting,
     Shot,
     Trial,
@@ -79,7 +79,7 @@ def singling_out(setting: Setting) -> list[Trial]:
                 question=SINGLING_OUT,
                 target="",
                 release=_shot(setting, asked, rng),
-                naive=_right(_fitting(setting.grid.tables[TRAIN], blind)),
+                naive=_right(_fitting(setting.grid.tables[ALL_TRAIN], blind)),
                 planted=planted,
                 whom=f"descriptions by {name}",
             )
@@ -136,9 +136,8 @@ def _blind(
 ) -> list[Description]:
     """Random descriptions of these sizes; the domain is that of the real rows."""
     domain = []
-    for one, two in zip(grid.tables[TRAIN], grid.tables[CONTROL], strict=True):
-        values = np.unique(np.concatenate((one, two)))
-        domain.append(values)
+    for one, two in zip(grid.tables[ALL_TRAIN], grid.tables[ALL_CONTROL], strict=True):
+        domain.append(np.unique(np.concatenate((one, two))))
     found = []
     for size in sizes:
         chosen = rng.permutation(len(domain))[:size]
@@ -176,11 +175,11 @@ def _shot(
     setting: Setting, asked: Sequence[Description], rng: np.random.Generator
 ) -> Shot:
     """On as many training as control rows; tested by swapping rows between them."""
-    train, control = (setting.grid.tables[k] for k in (TRAIN, CONTROL))
+    train, control = (setting.grid.tables[k] for k in (ALL_TRAIN, ALL_CONTROL))
     if not setting.control:
         return Shot(_right(_fitting(train, asked)), rate(0, 0), 1.0)
-    size = min(train.shape[1], control.shape[1])
-    one, two = (_fitting(table[:, :size], asked) for table in (train, control))
+    size = train.shape[1]
+    one, two = (_fitting(table, asked) for table in (train, control))
     main, other = _right(one), _right(two)
     both = [np.concatenate((a, b + size)) for a, b in zip(one, two, strict=True)]
     return Shot(

@@ -17,7 +17,7 @@ from fairveil.evaluate.results_fairness import Estimate
 from fairveil.evaluate.results_risks import Rate
 
 # places of the tables on the grid: targets, then what the attacker sees
-TRAIN, CONTROL, RELEASE, COPY = 0, 1, 2, 3
+TRAIN, CONTROL, RELEASE, COPY, ALL_TRAIN, ALL_CONTROL = range(6)
 SHUFFLES = 4999
 
 
@@ -26,9 +26,9 @@ class Setting:
     """What all attacks share.
 
     Attributes:
-        grid: training targets, control targets, release, and a copy of training rows
-            as large as the release; without control, the first and the third only
-            count, and the others stand for them.
+        grid: training targets; control targets; release; a copy of training rows as
+            large as the release; as many training as control rows, of which somebody
+            may be singled out. Without control, training rows stand for control.
         control: whether there are control rows.
         seed: of everything drawn at random.
     """

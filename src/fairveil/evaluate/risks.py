@@ -173,7 +173,11 @@ def _setting(  # noqa: PLR0917  (of one caller)
     seen = _drawn(release, max_rows, rng)
     # as large as the release, so that it says what a leak of such a release would show
     copy = _drawn(train, len(seen), rng)
-    grid = places((targets, others, seen, copy), spread_of=(0, 1))
+    size = min(max_rows, len(train), len(train if control is None else control))
+    everyone = _drawn(train, size, rng)
+    apart = everyone if control is None else _drawn(control, size, rng)
+    tables = (targets, others, seen, copy, everyone, apart)
+    grid = places(tables, spread_of=(4, 5))
     return Setting(grid, control is not None, seed)
 
 
