@@ -15,6 +15,7 @@
 #   make bench   a small grid of the benchmark, under 20 minutes (DATA=folder of tables)
 #   make bench-full  every table, method, budget and seed, in days; resumes
 #   make pages   docs/benchmarks.md and docs/reproduction.md from the results that are kept
+#   make package build wheel and sdist, install each elsewhere, use it (ARGS="--python P")
 #   make export-tools  the environment that the tests of exports validate them with
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
@@ -42,7 +43,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages export-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages package export-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -104,6 +105,9 @@ pages: $(VENV)/.test
 	$(BENCH) page $(RESULTS)/fairveil.jsonl $(RESULTS)/peers.jsonl
 	$(BIN)/python -m fairveil.bench.reproduction $(RESULTS)/fairveil.jsonl \
 		-o docs/reproduction.md
+
+package:
+	$(PYTHON) tools/package.py $(ARGS)
 
 export-tools: $(VENV)/export-tools/.made
 
