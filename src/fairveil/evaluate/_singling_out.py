@@ -198,22 +198,31 @@ def _swapped(
     if not few or seen <= 0:
         return 1.0
     ends = np.cumsum([0, *(len(rows) for rows in few)])
-    columns = np.concatenate(few)
+    touched, place = np.unique(np.concatenate(few), return_inverse=True)
     whom = csr_matrix(
-        (np.ones(len(columns), dtype=np.int32), columns, ends), (len(few), 2 * size)
+        (np.ones(len(place), dtype=np.int32), place, ends), (len(few), len(touched))
     )
     sizes, more = np.diff(ends)[:, None], 1
     for start in range(0, _SHUFFLES, _BLOCK):
         count = min(_BLOCK, _SHUFFLES - start)
-        inside = _halves(2 * size, count, rng)
-        first = whom @ inside
+        first = whom @ _halves(len(touched), size, count, rng)
         last = sizes - first
         excess = np.sum(first == 1, axis=0) - np.sum(last == 1, axis=0)
         more += int((excess >= seen).sum())
     return more / (_SHUFFLES + 1)
 
 
-def _halves(n: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Random halves of n rows as columns of ones, (n, count)."""
-    inside = np.repeat(np.array((1, 0), dtype=np.int32), n // 2)
-    return rng.permuted(np.tile(inside, (count, 1)), axis=1).T
+def _halves(
+    rows: int, size: int, count: int, rng: np.random.Generator
+) -> npt.NDArray[np.int32]:
+    """Which of some rows fall into a random half of two tables, (rows, count).
+
+    Args:
+        rows: those that any description fits; the others need no place.
+        size: rows of each of the two tables.
+        count: halves drawn.
+        rng: draws them.
+    """
+    inside = rng.hypergeometric(size, size, rows, size=count)
+    ones = (np.arange(rows) < inside[:, None]).astype(np.int32)
+    return rng.permuted(ones, axis=1).T
