@@ -100,6 +100,11 @@ def test_the_seed_makes_it_repeatable(fresh):
         {"secrets": ["nobody"]},
         {"secrets": ["age", "age"]},
         {"linked": (["age"], ["age", "pay"])},
+        {"linked": (["age"],)},
+        {"linked": ("age", "pay")},
+        {"secrets": "age"},
+        {"known": ["age", "age"]},
+        {"max_rows": 1},
         {"max_targets": 1},
     ],
 )
@@ -142,6 +147,18 @@ def test_control_rows_out_of_the_training_table_are_noted():
     assert "100% of the control rows equal a training row" in wrong.notes[0]
     assert WEAK in wrong.states.values()
     assert attacked(FRESH).notes == ()
+
+
+def test_what_is_drawn_and_left_out_is_noted():
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 12)))
+    wide.columns = [f"c{k}" for k in range(12)]
+    found = privacy_risks(wide, wide, wide, max_rows=50, max_targets=40)
+    assert found.notes[1:] == (
+        "inferred are the first 10 columns; name others",
+        "the attacker sees 50 synthetic rows, drawn at random",
+    )
+    assert {a.main.attempts for a in found.of("inference")} == {40}
+    assert len(found.of("inference")) == 10
 
 
 def test_the_state_of_a_question_is_that_of_its_ablest_attack_and_gravest_target():

@@ -15,6 +15,7 @@ from fairveil.evaluate.fidelity import copies
 from fairveil.evaluate.nearest import nearest_rows
 from fairveil.evaluate.results_risks import NearestRecords, Rate
 
+_COUNTED = 200_000  # rows among which equal ones are looked for
 _CAUTION = "This is no guarantee: releases have passed such checks and leaked."
 
 
@@ -33,15 +34,16 @@ def nearest_records(
         rng: draws rows where a table has more than it may.
         max_rows: rows of each table whose distances are measured.
     """
+    made = release.iloc[rng.permutation(len(release))[:_COUNTED]]
     if control is None:
-        copied = _identical(train, release)
+        copied = _identical(train, made)
         told = f"{copied.value:.1%} of the synthetic rows equal a training row. "
         return NearestRecords(copied, None, None, told + _CAUTION)
-    size = min(len(train), len(control))
+    size = min(len(train), len(control), _COUNTED)
     seen, unseen = (
         frame.iloc[rng.permutation(len(frame))[:size]] for frame in (train, control)
     )
-    copied, new = _identical(seen, release), _identical(unseen, release)
+    copied, new = _identical(seen, made), _identical(unseen, made)
     seed = int(rng.integers(2**31))
     near = nearest_rows(train, control, release, seed=seed, max_rows=max_rows)
     told = (

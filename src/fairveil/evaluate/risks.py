@@ -49,6 +49,9 @@ from fairveil.evaluate.results_risks import (
 
 LEVEL = 0.05
 MOST_SECRETS = 10  # that are inferred where none is named
+_MOST_ROWS, _LEAST_ROWS = 20_000, 1000  # that the attacker sees, of itself
+_WORK = 800_000_000  # cells compared in one pass, which those rows keep to
+_COUNTED = 200_000  # rows among which equal ones are looked for
 _OVERLAP = 0.1  # share of control rows, beyond what repeats in training rows
 _NAN = float("nan")
 
@@ -63,7 +66,7 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
     known: Sequence[str] | None = None,
     linked: tuple[Sequence[str], Sequence[str]] | None = None,
     max_targets: int = 2000,
-    max_rows: int = 20_000,
+    max_rows: int | None = None,
     seed: int = 0,
 ) -> PrivacyRisks:
     """Attack a release in the ways that the guidance of regulators asks for.
@@ -74,26 +77,29 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         real_control: real rows of the same population that it did not see. Without
             them attacks are made, but nothing can be said: the state is "no control".
         secrets: columns to infer; by default the first ten of more than one value.
-        known: columns that an attacker knows who infers another; by default all.
+        known: columns that an attacker knows who infers another; by default all. The
+            column that is inferred is not looked at.
         linked: two lists of columns, each known to somebody else; by default every
             second column against the rest.
         max_targets: people that are attacked in each table at most, drawn at random.
-        max_rows: rows that the attacker sees at most, drawn at random.
+        max_rows: rows that the attacker sees at most, drawn at random; by default
+            20,000, and fewer of more than twenty columns, so that time is bounded.
         seed: of everything drawn at random.
 
     Raises:
         TableError: columns differ or are missing.
         ConfigError: a list names a column twice, or a number is not sensible.
     """
-    _check.whole(FEWEST, max_targets=max_targets, max_rows=max_rows)
+    _check.whole(FEWEST, max_targets=max_targets)
     _check.whole(0, seed=seed)
     train, release = paired(real_train, synthetic)
     control = None if real_control is None else paired(train, real_control)[1]
     names = list(train.columns)
-    hidden = _told_apart(train)[:MOST_SECRETS] if secrets is None else list(secrets)
-    seen = names if known is None else list(known)
-    sides = (names[::2], names[1::2]) if linked is None else linked
-    _named(train, hidden, seen, sides)
+    if max_rows is None:
+        fitting = _WORK // (max_targets * len(names))
+        max_rows = min(_MOST_ROWS, max(_LEAST_ROWS, fitting))
+    _check.whole(FEWEST, max_rows=max_rows)
+    hidden, seen, sides = _questions(train, secrets, known, linked)
     rng = np.random.default_rng([seed, 0])
     setting = _setting(train, release, control, max_targets, max_rows, rng, seed)
     trials = [
@@ -102,10 +108,11 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         *inference(setting, hidden, seen),
         *membership(setting),
     ]
-    notes = _overlap(train, control)
+    notes = _overlap(train, control, rng)
     if secrets is None and len(_told_apart(train)) > MOST_SECRETS:
-        few = f"inferred are the first {MOST_SECRETS} columns only; name others"
-        notes = (*notes, few)
+        notes.append(f"inferred are the first {MOST_SECRETS} columns; name others")
+    if len(release) > max_rows:
+        notes.append(f"the attacker sees {max_rows:,} synthetic rows, drawn at random")
     return PrivacyRisks(
         attacks=tuple(_judged(trials, control=control is not None)),
         nearest=nearest_records(train, release, control, rng, max_rows=max_targets),
@@ -114,24 +121,42 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         n_control=0 if control is None else len(control),
         level=LEVEL,
         seed=seed,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
-def _named(
+def _questions(
     train: pd.DataFrame,
-    hidden: Sequence[str],
-    seen: Sequence[str],
-    sides: tuple[Sequence[str], Sequence[str]],
-) -> None:
-    for names in (hidden, seen, *sides):
-        require(train, *names)
+    secrets: Sequence[str] | None,
+    known: Sequence[str] | None,
+    linked: tuple[Sequence[str], Sequence[str]] | None,
+) -> tuple[list[str], list[str], tuple[list[str], list[str]]]:
+    """Columns to infer, columns known, and both sides of a link, checked."""
+    names = list(train.columns)
+    hidden, seen = _told_apart(train)[:MOST_SECRETS], names
+    sides = names[::2], names[1::2]
+    if secrets is not None:
+        _check.names(secrets=secrets)
+        hidden = list(secrets)
+    if known is not None:
+        _check.names(known=known)
+        seen = list(known)
+    if linked is not None:
+        if not isinstance(linked, (tuple, list)) or len(linked) != FEWEST:
+            what = "linked must be two lists of names"
+            raise ConfigError(problem(what, try_="(['a', 'b'], ['c'])"))
+        one, two = linked
+        _check.names(linked=one)
+        _check.names(linked=two)
+        sides = list(one), list(two)
+    for asked in (hidden, seen, *sides):
+        require(train, *asked)
     _check.distinct(secrets=hidden)
     _check.distinct(known=seen)
-    both = [*sides[0], *sides[1]]
-    if len(set(both)) < len(both):
+    if len({*sides[0], *sides[1]}) < len(sides[0]) + len(sides[1]):
         what = "the two lists of linked columns share a column"
         raise ConfigError(problem(what, try_="two lists without a common name"))
+    return hidden, seen, sides
 
 
 def _told_apart(train: pd.DataFrame) -> list[str]:
@@ -140,18 +165,21 @@ def _told_apart(train: pd.DataFrame) -> list[str]:
     return [n for n in names if column(train, n).nunique(dropna=False) >= FEWEST]
 
 
-def _overlap(train: pd.DataFrame, control: pd.DataFrame | None) -> tuple[str, ...]:
+def _overlap(
+    train: pd.DataFrame, control: pd.DataFrame | None, rng: np.random.Generator
+) -> list[str]:
     """A note where control rows look as if they were training rows."""
     if control is None:
-        return ()
+        return []
+    train, control = (_drawn(frame, _COUNTED, rng) for frame in (train, control))
     share = copies(train, control).share
     if share - copies(train, train).within <= _OVERLAP:
-        return ()
+        return []
     note = (
         f"{share:.0%} of the control rows equal a training row, more than training "
         "rows repeat: control rows must be of people who were not in the table"
     )
-    return (note,)
+    return [note]
 
 
 def _drawn(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
