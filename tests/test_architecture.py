@@ -86,7 +86,7 @@ LEVELS = {
     "publish": 5,  # what may be published: never sees a real row
     "certificate": 6,
     "demo": 6,
-    "report": 6,
+    "report": 7,
     "": 6,  # the package's own __init__: names that load late
     "planning": 6,
     "audit": 7,
@@ -103,6 +103,7 @@ LEVELS = {
     "_cli_export": 8,
     "_cli_audit": 8,
     "_cli_refine": 8,
+    "_cli_report": 8,
     "_cli_resume": 8,
     "_cli_frontier": 8,
     "_cli_bench": 8,

@@ -23,6 +23,7 @@ from fairveil import (
     _cli_plan,
     _cli_privacy,
     _cli_refine,
+    _cli_report,
     _cli_resume,
     _cli_use,
     _compiled,
@@ -53,7 +54,6 @@ _FIT_STAGES = {
     "clusters": 2.0,
     "generator": 45.0,
 }
-
 
 app: typer.Typer = typer.Typer(
     cls=_console.Commands,
@@ -97,7 +97,6 @@ def _start(
 TablePath = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Real rows: .csv, .csv.gz or .parquet.")
 ]
-
 TablePaths = Annotated[
     list[Path],
     typer.Argument(
@@ -381,14 +380,9 @@ def _ledger_of(tables: list[Path], named: Path | None) -> Path | None:
     return own
 
 
-_cli_plan.register(app)
-_cli_use.register(app)
-_cli_refine.register(app)
-_cli_resume.register(app)
-_cli_frontier.register(app)
-_cli_privacy.register(app)
-_cli_certify.register(app)
-_cli_audit.register(app)
+_BEFORE = (_cli_plan, _cli_use, _cli_refine, _cli_resume, _cli_frontier)
+for _part in (*_BEFORE, _cli_privacy, _cli_certify, _cli_report, _cli_audit):
+    _part.register(app)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(export_app, name="export")
 app.add_typer(bench_app, name="bench")
