@@ -48,11 +48,11 @@ def test_the_worst_pairs_come_first(facts):
     pairs = next(one for one in facts["errors"] if one["ways"] == 2)
     worst = max(pairs["sets"], key=lambda one: one["error"] - one["noise"])
     text = draw.inline(plots.errors(facts)[0])
-    first = text.index(draw.label(" x ".join(worst["columns"]), 26))
+    first = text.index(draw.label(" x ".join(worst["columns"]), 30))
     assert all(
-        first <= text.index(draw.label(" x ".join(one["columns"]), 26))
+        first <= text.index(draw.label(" x ".join(one["columns"]), 30))
         for one in pairs["sets"]
-        if draw.label(" x ".join(one["columns"]), 26) in text
+        if draw.label(" x ".join(one["columns"]), 30) in text
     )
 
 

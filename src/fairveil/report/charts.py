@@ -23,6 +23,7 @@ _LINE, _LINE_OF_THREE = 0.2, 0.26
 _PALE = 0.35
 _SEEN = 0.15  # of the full colour, from which a stripe tells the sign
 _MANY = 24  # columns whose names need small letters
+_ROOM = 0.3  # of the height, for a legend
 _CROWDED = 3  # series that need room
 
 
@@ -223,7 +224,7 @@ def _dots(
     if reference is not None:
         axes.axvline(reference, color=SOFT, lw=0.8, ls=(0, (3, 2)), zorder=0)
     axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.set_yticks(range(len(lines)), [label(line.label, 26) for line in lines])
+    axes.set_yticks(range(len(lines)), [label(line.label, 30) for line in lines])
     for text, line in zip(axes.get_yticklabels(), lines, strict=True):
         if line.heading:
             text.set_fontweight("bold")
@@ -301,16 +302,23 @@ def steps(
             if name in floors:
                 axes.axhline(
                     floors[name], color=colour, lw=0.9, ls=(0, (4, 3)),
-                    label=f"{name}: noise alone",
+                    label=f"{name}: noise",
                 )  # fmt: skip
         axes.set_xticks(range(len(names)), names, fontsize=7.5)
         axes.set_xlim(-0.3, len(names) - 0.7)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(y)
         axes.grid(axis="y", color=RULE, lw=0.5)
-        axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
+        _legend(axes)
 
     return Chart(title, (4.3, 2.6), paint)
+
+
+def _legend(axes: Axes) -> None:
+    """Above all figures, in room made for it."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + _ROOM * (high - low))
+    axes.legend(loc="upper left", ncols=2, frameon=False, fontsize=7.5, labelcolor=INK)
 
 
 def cloud(
@@ -337,6 +345,6 @@ def cloud(
         axes.set_ylabel(y)
         axes.grid(color=RULE, lw=0.5)
         axes.set_axisbelow(True)
-        axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
+        _legend(axes)
 
     return Chart(title, (4.3, 3.1), paint)

@@ -244,8 +244,8 @@ def attacks(facts: Facts) -> list[Chart]:
     return [
         dots(
             lines,
-            title="Attacks on the release: share of attempts that were right",
-            x="right among attempts (95 % interval)",
+            title="Attacks on the release",
+            x="right among attempts",
             series=_SIDES,
             zero=True,
         )
