@@ -11,6 +11,7 @@ from fairveil.evaluate._inference import inference
 from fairveil.evaluate._linkability import linkability
 from fairveil.evaluate._nearness import places
 from fairveil.evaluate._trials import Setting, swapped
+from fairveil.evaluate._verbatim import verbatim
 
 
 def setting(train, control, release, seed=0):
@@ -140,6 +141,33 @@ def test_swapping_values_gives_the_exact_p_value():
     found = swapped(first, second, np.random.default_rng(1))
     assert found == pytest.approx(1 / 10, abs=0.02)  # of ten ways, none does better
     assert swapped(first, np.empty(0), np.random.default_rng(1)) == 1
+
+
+# --- equal rows ---
+
+
+def test_whose_row_stands_in_the_release_is_claimed():
+    train = pd.DataFrame({"x": [1, 2, 3, 4], "c": ["u", None, "w", "w"]})
+    control = pd.DataFrame({"x": [2.0, 3.0], "c": [None, "u"]})
+    release = pd.DataFrame({"x": ["1", "2", "2.5"], "c": ["u", None, "w"]})
+    found = verbatim(train, release, control, np.random.default_rng(0))
+    main, other = found.release.main, found.release.control
+    assert (main.successes, main.attempts) == (2, 4)
+    assert (other.successes, other.attempts) == (1, 2)
+    assert found.planted.main.successes == 3  # as many as the release has rows
+    assert found.naive.attempts == 4
+    alone = verbatim(train, release, None, np.random.default_rng(0))
+    assert alone.release.main.attempts == 0
+
+
+def test_one_copy_in_a_hundred_is_heard():
+    rng = np.random.default_rng(1)
+    train, control, release = (pd.DataFrame({"x": rng.random(2000)}) for _ in "abc")
+    release.loc[:19, "x"] = train.loc[:19, "x"]
+    found = verbatim(train, release, control, rng)
+    assert found.release.main.successes == 20
+    assert found.release.p_value < 1e-5
+    assert found.planted.main.value == 1 > found.naive.value
 
 
 # --- membership ----------------------------------------------------------------------

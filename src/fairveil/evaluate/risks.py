@@ -32,6 +32,7 @@ from fairveil.evaluate._records import nearest_records
 from fairveil.evaluate._singling_out import singling_out
 from fairveil.evaluate._tables import FEWEST, column, paired, require
 from fairveil.evaluate._trials import Setting, Trial
+from fairveil.evaluate._verbatim import verbatim
 from fairveil.evaluate.fidelity import copies
 from fairveil.evaluate.results_risks import (
     FINDING,
@@ -107,6 +108,7 @@ def privacy_risks(  # noqa: PLR0913  (tables, questions, limits)
         linkability(setting, *sides),
         *inference(setting, hidden, seen),
         *membership(setting),
+        _equal_row(train, release, control, rng),
     ]
     notes = _overlap(train, control, rng)
     if secrets is None and len(_told_apart(train)) > MOST_SECRETS:
@@ -185,6 +187,18 @@ def _overlap(
 def _drawn(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
     """At most so many rows, in random order."""
     return frame.iloc[rng.permutation(len(frame))[:most]].reset_index(drop=True)
+
+
+def _equal_row(
+    train: pd.DataFrame,
+    release: pd.DataFrame,
+    control: pd.DataFrame | None,
+    rng: np.random.Generator,
+) -> Trial:
+    """The one attack that is cheap enough for (nearly) all rows."""
+    real, made = (_drawn(frame, _COUNTED, rng) for frame in (train, release))
+    others = None if control is None else _drawn(control, _COUNTED, rng)
+    return verbatim(real, made, others, rng)
 
 
 def _setting(  # noqa: PLR0917  (of one caller)
