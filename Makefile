@@ -17,6 +17,9 @@
 #   make pages   docs/benchmarks.md and docs/reproduction.md from the results that are kept
 #   make package build wheel and sdist, install each elsewhere, use it (ARGS="--python P")
 #   make export-tools  the environment that the tests of exports validate them with
+#   make site    this documentation as pages, in build/site; a broken link fails
+#   make cli-page  docs/reference/cli.md, from the program itself
+#   make site-tools  the environment that builds the site
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
 #   make clean   remove .venv and the caches
@@ -43,7 +46,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages package export-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page site-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -52,7 +55,7 @@ help:
 demo: $(VENV)/.run
 	$(BIN)/fairveil demo $(ARGS)
 
-test: lint export-tools
+test: lint export-tools site-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 figures: $(VENV)/.run
@@ -114,6 +117,20 @@ export-tools: $(VENV)/export-tools/.made
 $(VENV)/export-tools/.made: tests/publish/export-tools.txt | $(VENV)/.made
 	$(PYTHON) -m venv $(VENV)/export-tools
 	$(VENV)/export-tools/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+# No page asks another host for anything; what it is made with is pinned.
+site: site-tools cli-page
+	NO_MKDOCS_2_WARNING=1 $(VENV)/site-tools/bin/python -m mkdocs build --strict
+
+cli-page: $(VENV)/.run
+	$(BIN)/python tools/cli_reference.py
+
+site-tools: $(VENV)/site-tools/.made
+
+$(VENV)/site-tools/.made: tools/site-tools.txt | $(VENV)/.made
+	$(PYTHON) -m venv $(VENV)/site-tools
+	$(VENV)/site-tools/bin/python -m pip install --quiet -r $<
 	@touch $@
 
 lint: $(VENV)/.test

@@ -285,8 +285,8 @@ class FairVeil(Rows, Parameters):
         other promises are made of its rows.
 
         Args:
-            fairness, strength, target, legitimate, blind, proxies, shares,
-                generator, random_state: as in the constructor.
+            fairness, strength, target, legitimate, blind: as in the constructor.
+            proxies, shares, generator, random_state: likewise.
             sensitive: None keeps the columns named before.
             clusters: so many clusters, by merging released ones; None keeps them.
             gan: constants of the generator's training; None keeps them.
