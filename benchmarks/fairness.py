@@ -163,7 +163,7 @@ def release_of(plain: FairVeil, name: str, target: str, seed: int) -> FairVeil:
 
 
 def critic_alone(plain: FairVeil, seed: int) -> FairVeil:
-    """What the trained generator draws, before any weight or choice of rows."""
+    """What the trained generator draws, before weights, choice of rows and redraw."""
     model = plain.refine(fairness="redraw", random_state=seed)
     held = model._contents  # noqa: SLF001  (an ablation that has no setting)
     bare = dataclasses.replace(held.settings.calibration, iterations=0, choices=1)
@@ -176,6 +176,7 @@ def critic_alone(plain: FairVeil, seed: int) -> FairVeil:
         seeds=Seeds.of(seed),
         progress=lambda *_: None,
     )
+    sampler = dataclasses.replace(sampler, redraw=None)
     return model._hold(  # noqa: SLF001  (as above)
         Contents(held.bundle, sampler, wish, settings, held.statement)
     )

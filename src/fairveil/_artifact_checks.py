@@ -217,8 +217,10 @@ def granted(wanted: Wish, sampler: Sampler) -> None:
         held = _positions((*wanted.sensitive, *wanted.legitimate), sampler)
         guarded = held if wanted.fairness == "independence" else ()
         require(model.anchored == guarded, "anchored columns are not the wish's")
-    redrawn = own if wanted.fairness == "redraw" else ()
-    require((again.columns if again else ()) == redrawn, "redraw is not the wish's")
+    redrawn = {own} if wanted.ends_apart else {()}
+    if wanted.fairness == "independence":
+        redrawn.add(())  # files from before it ended with a redraw
+    require((again.columns if again else ()) in redrawn, "redraw is not the wish's")
     require(again is None or again.strength == wanted.strength, "strengths differ")
     told = wanted.fairness == "outcome"
     require((sampler.outcome is not None) == told, "outcome is not the wish's")

@@ -70,7 +70,7 @@ def finish(
         earlier = _trained(
             bundle, wish, believed, settings=settings, seeds=seeds, progress=progress
         )
-    redraw = redrawing(bundle, wish, believed) if wish.fairness == "redraw" else None
+    redraw = redrawing(bundle, wish, believed) if wish.ends_apart else None
     loosen = loosening_of(bundle, wish)
     sampler = replace(earlier, redraw=redraw, outcome=None, loosen=loosen)
     if wish.fairness != "outcome":

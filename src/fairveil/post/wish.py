@@ -46,6 +46,17 @@ class Wish:
     proxies: float = 0.0
     shares: str | Mapping[str, Mapping[str, float]] = field(default="kept")
 
+    @property
+    def ends_apart(self) -> bool:
+        """Whether the sensitive columns of a finished row are drawn anew.
+
+        ``independence`` ends with it at full strength, since what a critic and
+        marginals reach is near independence and never it; at less, they hold the part
+        that stays.
+        """
+        whole = self.fairness == "independence" and self.strength == 1
+        return whole or self.fairness == "redraw"
+
     def check(self) -> None:
         """Raise for settings that are impossible or do not go together.
 
