@@ -196,7 +196,7 @@ def plot(
     stamp = "" if kind in plots.PUBLIC else _STAMP
     data = draw.written(charts, suffix, title=plots.TITLES[kind], stamp=stamp)
     try:
-        _files.write_whole(output, data)
+        _files.write_whole(output, data, secret=bool(stamp))
     except OSError:
         raise TableError(
             problem("the plot cannot be written", got=str(output))

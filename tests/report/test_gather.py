@@ -111,6 +111,7 @@ def test_what_cannot_be_reported_on(place, tmp_path, change, kind, said):
 
 def test_its_json_is_read_again(made, tmp_path):
     (path,) = made.save(tmp_path / "r.json")
+    assert path.stat().st_mode & 0o077 == 0  # for its owner only
     assert read(path) == json.loads(json.dumps(made.to_dict()))
     path.write_text('{"format": "fairveil-report", "version": 99}')
     with pytest.raises(ConfigError, match="no report of this version"):

@@ -1,6 +1,8 @@
 """Pictures of a report: each is drawn, of these figures, in each kind of file."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -96,6 +98,16 @@ def test_labels_are_one_printable_line():
     text = draw.inline(charts.dots([line], title='"<t>', x="x", series=charts.BOTH[1:]))
     assert "$a_b$ &lt;&amp;&gt;" in text
     assert 'aria-label="&quot;&lt;t&gt;"' in text
+
+
+def test_a_text_of_a_table_is_shown_as_it_is():
+    names = ["3.14159", "#1b1f24", 'clip-path="x"', "font: 9px x"]
+    line = [charts.Line(name, (charts.Mark(0.12345),)) for name in names]
+    text = draw.inline(charts.dots(line, title="t", x="x", series=charts.BOTH[1:]))
+    shown = {
+        html.unescape(t).strip() for t in re.findall(r"<text[^>]*>(.*?)</text>", text)
+    }
+    assert shown >= set(names)
 
 
 @pytest.mark.parametrize("figure", ["few rows", None, {"value": None}, float("nan")])

@@ -80,8 +80,7 @@ def inline(chart: Chart) -> str:
     text = text[text.index("<svg") :]
     for pattern, new in _CUTS:
         text = re.sub(pattern, new, text, flags=re.DOTALL)
-    for colour, name in _VARIABLES.items():
-        text = text.replace(colour, f"var(--{name})")
+    text = re.sub(r"<[^>]*>", _tag, text)  # a text of a table stays as it is
     head = (
         f'<svg class="chart" viewBox="0 0 {72 * chart.size[0]:g} '
         f'{72 * chart.size[1]:g}" style="max-width: {96 * chart.size[0] * 1.1:.0f}px" '
@@ -97,14 +96,27 @@ _CUTS = (
     (r"<style[^>]*>.*?</style>", ""),
     (r"<defs>\s*</defs>", ""),
     (r"<clipPath.*?</clipPath>", ""),
+    (r"<defs>\s*</defs>", ""),
+    (r">\s*\n\s*<", ">\n<"),
+)
+_IN_TAGS = (
     (r' clip-path="[^"]*"', ""),
     (r'<g id="[^"]*"', "<g"),
     (r' xmlns(:xlink)?="[^"]*"', ""),
     (r"font: (?:[a-z]+ )*([\d.]+)px [^;\"]*", r"font-size: \1px"),
     (r"(\d+\.\d\d)\d+", r"\1"),  # a hundredth of a point is enough
-    (r"<defs>\s*</defs>", ""),
-    (r"\n\s*", "\n"),
+    (r"\s*\n\s*", " "),
 )
+
+
+def _tag(found: re.Match[str]) -> str:
+    """A tag with fewer digits, without names, fonts and clipping; colours by name."""
+    text = found[0]
+    for pattern, new in _IN_TAGS:
+        text = re.sub(pattern, new, text)
+    for colour, name in _VARIABLES.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text
 
 
 def sheet(

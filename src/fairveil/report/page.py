@@ -37,6 +37,7 @@ def rendered(facts: Mapping[str, Any]) -> str:
         facts=facts,
         charts={name: _drawn(name, facts) for name in plots.PLOTS},
         glance=glance.lines(facts),
+        singles={s["columns"][0]: s for s in facts["errors"][0]["sets"]},
         errors={one["ways"]: one for one in facts["errors"]},
         worst=_worst(facts),
         noisiest=sorted(facts["fit"]["noise"], key=lambda n: -n["expected"])[

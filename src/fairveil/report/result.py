@@ -183,6 +183,8 @@ class InternalReport:
     def save(self, path: str | Path) -> list[Path]:
         """Write the page and its JSON beside it; a name in ``.json`` writes that alone.
 
+        New files can be read by their owner only.
+
         Returns:
             The files written.
 
@@ -198,7 +200,8 @@ class InternalReport:
             contents[PAGE] = self.html()
         for target in targets:
             try:
-                _files.write_whole(target, contents[target.suffix.lower()].encode())
+                data = contents[target.suffix.lower()].encode()
+                _files.write_whole(target, data, secret=True)
             except OSError:
                 raise TableError(
                     problem("the report cannot be written", got=str(target))
