@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +121,18 @@ def test_its_json_is_read_again(made, tmp_path):
         read(path)
     with pytest.raises(ConfigError, match=r"\.html or \.json"):
         made.save(tmp_path / "r.pdf")
+
+
+def test_the_block_of_the_page_runs(place, made, quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"real.csv": "table.csv", "s.csv": "synthetic.csv"}
+    names |= {"control.csv": "kept-back.csv", "m.fairveil": "model.fairveil"}
+    for file, name in names.items():
+        shutil.copy(place / file, name)
+    monkeypatch.setattr("fairveil.evaluate.privacy_risks", lambda *_a, **_k: made.risks)
+    page = Path(__file__).parents[2] / "docs" / "report.md"
+    text = page.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(compile(block.replace('"income"', '"member"'), "report.md", "exec"), {})
+    assert Path("report.html").stat().st_size > 50_000
+    assert read("report.json")["identity"]["rows"]["control"] == 300
