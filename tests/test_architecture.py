@@ -34,6 +34,7 @@ LEVELS = {
     "_fakes": 1,
     "_personal": 1,
     "_keys": 2,
+    "_sdv": 1,  # the metadata of another library; columns only
     "_infer": 1,
     "_gaps": 1,
     "config": 1,
@@ -95,6 +96,7 @@ LEVELS = {
     "cli": 8,
     "_cli_use": 7,
     "_cli_plan": 7,
+    "_cli_schema": 7,
     "_cli_privacy": 7,
     "_console": 7,
     "_stages": 7,

@@ -18,6 +18,7 @@ from fairveil.errors import TableError, problem
 if TYPE_CHECKING:
     from fairveil.publish.certificate import Certificate
     from fairveil.publish.labels import Labels
+    from fairveil.schema import Schema
 
 export_app = typer.Typer(
     rich_markup_mode="rich",
@@ -45,7 +46,7 @@ Version = Annotated[str, typer.Option("--release-version", help="Of the data set
     "-o croissant.json",
 )
 def _start(context: typer.Context) -> None:
-    """Describe a release as Croissant or on Hugging Face cards. Reads no real row."""
+    """Describe a release: Croissant, Hugging Face cards, SDV. Reads no real row."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -69,7 +70,6 @@ def croissant(
 ) -> None:
     """Write Croissant 1.1 (JSON-LD) with responsible-AI fields."""
     from fairveil.publish.croissant import croissant as described
-    from fairveil.schema import Schema
     from fairveil.synthesizer import FairVeil
 
     labels = _labels(output, licence, url, version)
@@ -125,6 +125,36 @@ def model_card(
     labels = _labels(model, licence, url)
     made = _certified(model, None, export, name, steward, purpose, date)
     _write(described(made.facts, labels), export)
+
+
+@export_app.command(
+    epilog="Example: fairveil export sdv model.fairveil -o metadata.json"
+)
+def sdv(
+    model: ModelFile,
+    *,
+    export: Place,
+    table: Annotated[str, typer.Option(help="Name of the table in it.")] = "table",
+    primary_key: Annotated[
+        str | None, typer.Option(help="Column of identifiers that is the key.")
+    ] = None,
+    version: Annotated[
+        str,
+        typer.Option(
+            "--metadata-version",
+            metavar="NAME",
+            help="V1, MULTI_TABLE_V1 or SINGLE_TABLE_V1.",
+        ),
+    ] = "V1",
+) -> None:
+    """Write SDV's metadata of a release, for SDV and sdmetrics."""
+    from fairveil.synthesizer import FairVeil
+    from fairveil.tables import files
+
+    files.check_output(export, model)
+    schema: Schema = FairVeil.load(model).schema_
+    facts = schema.to_sdv(version=version, table=table, primary_key=primary_key)
+    _write(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", export)
 
 
 def _labels(file: Path, licence: str, url: str, version: str = "1.0.0") -> Labels:

@@ -25,6 +25,7 @@ from fairveil import (
     _cli_refine,
     _cli_report,
     _cli_resume,
+    _cli_schema,
     _cli_use,
     _compiled,
     _console,
@@ -94,9 +95,6 @@ def _start(
         typer.echo(context.get_help())
 
 
-TablePath = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="Real rows: .csv, .csv.gz or .parquet.")
-]
 TablePaths = Annotated[
     list[Path],
     typer.Argument(
@@ -153,53 +151,7 @@ def demo(
     )
 
 
-@app.command(epilog="Example: fairveil schema patients.csv -o schema.json")
-def schema(
-    table: TablePath,
-    *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Schema file to write (JSON).")
-    ],
-    declare_public: Annotated[
-        bool,
-        typer.Option("--declare-public", help="State that the table itself is public."),
-    ] = False,
-    declared_by: Annotated[
-        str, typer.Option(help="Who states that; the privacy statement repeats it.")
-    ] = "",
-) -> None:
-    """Draft a schema from a table: kinds, categories, bounds, decimals.
-
-    The draft's facts are copied from the table, so the file is confidential, and a
-    private fit refuses it until a person has put public facts in their place.
-    """
-    if declared_by and not declare_public:
-        raise ConfigError(
-            problem(
-                "--declared-by says who declared the table public", try_="both flags"
-            )
-        )
-    from fairveil.schema import Schema
-    from fairveil.tables import files
-
-    files.check_output(output, table)
-    rows = files.read_table(table, typed=True)
-    drafted = Schema.infer(rows, declare_public=declare_public)
-    if declared_by:
-        said = f"{declared_by} ({drafted.declared_by})"
-        drafted = drafted.model_copy(update={"declared_by": said})
-    drafted.save(output)
-    _console.say(f"Wrote {output}: {len(drafted.names)} columns.")
-    if declare_public:
-        _console.say(
-            "Its facts are marked public, because you declared the table public."
-        )
-        return
-    _console.say(
-        "CONFIDENTIAL: its facts are copied from the table. A private fit refuses this "
-        "file until a person has put facts from a public code book in their place, "
-        'marked "public" instead of "from-data".'
-    )
+_cli_schema.register(app)
 
 
 @app.command(

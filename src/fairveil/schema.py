@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import narwhals as nw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fairveil import _files
+from fairveil import _files, _sdv
 from fairveil._column import Column, Kind, Provenance
 from fairveil._constraints import Constraint, check_constraints
 from fairveil._infer import column_facts
@@ -175,6 +175,76 @@ class Schema(BaseModel):
         return cls.from_dict(data)
 
     @classmethod
+    def from_sdv(
+        cls,
+        metadata: Any,
+        *,
+        facts: Schema | Mapping[str, Mapping[str, Any]] | None = None,
+        table: str | None = None,
+        detected: bool = False,
+        partial: bool = False,
+        declared_by: str = "SDV metadata",
+    ) -> Schema:
+        """Read SDV's metadata of one table; docs/sdv.md has what each sdtype becomes.
+
+        Args:
+            metadata: the mapping, a JSON file's path, or SDV's own object.
+            facts: what metadata does not hold, by column and field of ``Column``:
+                ``{"age": {"lower": 0, "upper": 120}}``; or a schema. They stand above
+                the metadata.
+            table: which table, where there are several.
+            detected: SDV read the metadata off the table, so its facts are no public
+                ones and a private fit refuses them.
+            partial: leave out the columns that lack facts, for ``discover=True``.
+            declared_by: who declared the facts.
+
+        Raises:
+            SchemaError: not such metadata, or columns lack facts.
+            UnsupportedError: several tables and none named, or sequences.
+        """
+        if isinstance(facts, Schema):
+            facts = {column.name: column.to_dict() for column in facts.columns}
+        columns = _sdv.columns_of(metadata, table)
+        whole, lacking = _sdv.read(columns, facts or {}, detected=detected)
+        if lacking and not (partial and whole):
+            said = ", ".join(f"{n} ({', '.join(f)})" for n, f in lacking.items())
+            what = "SDV's metadata lacks facts that a schema needs"
+            try_ = "facts={'age': {'lower': 0, 'upper': 120}}"
+            try_ += "" if partial else ", or partial=True, and discover=True in the fit"
+            raise SchemaError(problem(what, got=said, try_=try_))
+        body = {"columns": _plain(whole), "declared_by": declared_by}
+        return cls.from_dict({"format": FORMAT, "version": VERSION, **body})
+
+    def to_sdv(
+        self,
+        *,
+        version: str = _sdv.UNIFIED,
+        table: str = "table",
+        primary_key: str | None = None,
+    ) -> dict[str, Any]:
+        """The schema as SDV's metadata: kinds, formats, patterns; bounds are lost.
+
+        Args:
+            version: ``V1``, ``MULTI_TABLE_V1`` or ``SINGLE_TABLE_V1``.
+            table: its name, where the version has names.
+            primary_key: an identifier that is to be the key.
+
+        Raises:
+            SchemaError: an unknown version, or the key is no identifier.
+        """
+        if version not in _sdv.VERSIONS:
+            try_ = "one of " + ", ".join(_sdv.VERSIONS)
+            raise SchemaError(problem("unknown version", got=version, try_=try_))
+        if primary_key is not None and self[primary_key].learnt:
+            what = "a primary key has to be an identifier"
+            raise SchemaError(problem(what, got=primary_key))
+        body = _sdv.written(self.columns, key=primary_key)
+        stamp = {"METADATA_SPEC_VERSION": version}
+        if version == _sdv.SINGLE:
+            return body | stamp
+        return {"tables": {table: body}, "relationships": [], **stamp}
+
+    @classmethod
     @guarded
     def infer(cls, frame: Any, *, declare_public: bool = False) -> Schema:
         """Copy the facts of a table.
@@ -200,6 +270,14 @@ class Schema(BaseModel):
             else "copied from the table; not public"
         )
         return _checked(columns, said)
+
+
+def _plain(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Facts as JSON has them: dates as text, without what is not there."""
+    return [
+        {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in facts.items()}
+        for facts in columns
+    ]
 
 
 def _checked(
