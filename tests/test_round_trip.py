@@ -98,6 +98,17 @@ def check(frame, made, schema):
             assert (fake.dropna() <= real.max()).all(), column.name
 
 
+@pytest.mark.parametrize("levels", [["hi", "lo", "mid"], []])
+def test_levels_that_no_row_has_come_back(levels):
+    column = pd.Series(pd.Categorical([None, None], levels, ordered=bool(levels)))
+    frame = pd.DataFrame({"a": column, "b": [1, 2]})
+    schema = Schema.infer(frame, declare_public=True)
+    _codes, made = through(frame, schema, np.random.default_rng(0))
+    assert made["a"].isna().all()
+    assert list(made["a"].cat.categories) == levels
+    assert made["a"].cat.ordered == bool(levels)
+
+
 @settings(max_examples=150)
 @given(tables(), st.integers(0, 2**31))
 def test_random_tables_come_back_in_their_form(frame, seed):

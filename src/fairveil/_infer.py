@@ -61,7 +61,10 @@ def column_facts(series: nw.Series[Any], mark: str) -> Facts:
         what = "a column holds no value at all"
         raise SchemaError(problem(what, got=series.name, try_="a table with rows"))
     values = _distinct(series)
-    facts = _kind_facts(series, values) if values else dict(_EMPTY)
+    levelled = isinstance(series.dtype, (nw.Categorical, nw.Enum))
+    facts = _kind_facts(series, values) if values or levelled else {}
+    if not values and not facts.get("categories"):  # a dtype may have levels unused
+        facts = dict(_EMPTY)
     facts["nullable"] = facts.get("nullable", False) or _has_missing(series)
     return {
         "name": series.name,
