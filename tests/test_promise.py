@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,22 @@ PLAIN = {"generator": "decoder", "random_state": 1}
 def wish_of(**settings):
     plain = {"sensitive": ("sex",), "strength": 1.0, "generator": "wgan"}
     return Wish(**{**plain, "fairness": "independence", **settings})
+
+
+def release_of(wish, redrawn=None):
+    """What the words are about: the wish, and whether rows end with a redraw."""
+    ends = wish.ends_apart if redrawn is None else redrawn
+    return SimpleNamespace(wish=wish, sampler=SimpleNamespace(redraw=ends or None))
+
+
+def test_a_release_of_an_older_file_promises_less():
+    new, old = (
+        fairness_promise(release_of(wish_of(), redrawn=redrawn))["promise"]
+        for redrawn in (True, False)
+    )
+    assert "redrawn apart" in new
+    assert "redrawn apart" not in old
+    assert "measure it" in old
 
 
 @pytest.mark.parametrize(
@@ -43,7 +60,7 @@ def wish_of(**settings):
 def test_the_words_say_what_is_promised_and_what_is_not(settings, words):
     wish = wish_of(**settings)
     wish.check()
-    told = fairness_promise(wish)
+    told = fairness_promise(release_of(wish))
     for word in words:
         assert word in told["promise"]
     assert told["costs_privacy"] is False
@@ -64,8 +81,9 @@ def test_the_words_say_what_is_promised_and_what_is_not(settings, words):
 )
 def test_what_it_becomes_in_a_sample(settings, where, balance, words):
     wish = wish_of(**settings)
-    told = promise_of_sample(wish, where, balance)
-    assert told.startswith(fairness_promise(wish)["promise"])
+    release = release_of(wish)
+    told = promise_of_sample(release, where, balance)
+    assert told.startswith(fairness_promise(release)["promise"])
     assert words in told
 
 

@@ -7,9 +7,10 @@ may make many releases, each with a promise of its own, and none costs privacy.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fairveil.post.wish import Wish
+if TYPE_CHECKING:
+    from fairveil.artifact import Contents
 
 _NONE = "No sensitive column was named: the release makes no promise of fairness."
 _MODES: Mapping[str | None, str] = {
@@ -31,6 +32,11 @@ _MODES: Mapping[str | None, str] = {
         "of its gap (blind = {blind:g}). Equal odds are not promised."
     ),
 }
+_TRAINED_AND_REDRAWN = (
+    "The released {columns} are trained to carry no information on the rest of the "
+    "row{given}, and were redrawn apart from it at the end: they say nothing of "
+    "it.{proxies}"
+)
 _UNTOUCHED = " Their proxies among the other columns are as in the data."
 _NOTHING = " At strength 0 nothing of this holds: the release is as without a promise."
 _PART = " At strength {strength:g} this holds in part."
@@ -51,10 +57,11 @@ _MIXED = (
 )
 
 
-def fairness_promise(wish: Wish) -> dict[str, Any]:
-    """The promise as plain JSON values, its words first."""
+def fairness_promise(release: Contents) -> dict[str, Any]:
+    """The promise of a release as plain JSON values, its words first."""
+    wish = release.wish
     return {
-        "promise": _words(wish),
+        "promise": _words(release),
         "mode": wish.fairness,
         "sensitive": list(wish.sensitive),
         "strength": wish.strength,
@@ -70,35 +77,39 @@ def fairness_promise(wish: Wish) -> dict[str, Any]:
 
 
 def promise_of_sample(
-    wish: Wish, where: Collection[str] = (), balance: Collection[str] = ()
+    release: Contents, where: Collection[str] = (), balance: Collection[str] = ()
 ) -> str:
     """What the promise becomes for rows under a condition, or of balanced groups.
 
     Args:
-        wish: of the release.
+        release: that the rows are drawn of.
         where: names of the columns that a condition is about.
         balance: names of the columns whose shares are set.
     """
+    wish, words = release.wish, _words(release)
     named = {*where, *balance}
     if wish.fairness is None or not wish.sensitive or not named:
-        return _words(wish)
+        return words
     own = named & set(wish.sensitive)
     if wish.fairness == "outcome":
         others = sorted(named - {wish.target, *wish.sensitive, *wish.legitimate})
         if not others:
-            return _words(wish) + _STILL
-        return _words(wish) + _NOT_AMONG.format(columns=", ".join(others))
+            return words + _STILL
+        return words + _NOT_AMONG.format(columns=", ".join(others))
     mixed = own and set(balance) - own
     if mixed and (wish.legitimate or wish.strength < 1.0):
-        return _words(wish) + _MIXED
-    return _words(wish) + _STILL
+        return words + _MIXED
+    return words + _STILL
 
 
-def _words(wish: Wish) -> str:
+def _words(release: Contents) -> str:
+    wish = release.wish
     if not wish.sensitive:
         return _NONE
     given = _GIVEN.format(legitimate=", ".join(wish.legitimate))
-    text = _MODES[wish.fairness].format(
+    # older model files of independence do not end with a redraw
+    exact = wish.fairness == "independence" and release.sampler.redraw is not None
+    text = (_TRAINED_AND_REDRAWN if exact else _MODES[wish.fairness]).format(
         columns=", ".join(wish.sensitive),
         target=wish.target,
         blind=wish.blind,

@@ -201,7 +201,7 @@ class Rows:
             NotFittedError: before ``fit``.
         """
         named = (balance,) if isinstance(balance, str) else tuple(balance or ())
-        return promise_of_sample(self._fitted().wish, tuple(where or ()), named)
+        return promise_of_sample(self._fitted(), tuple(where or ()), named)
 
     def _fitted(self) -> artifact.Contents:
         raise NotImplementedError

@@ -122,7 +122,7 @@ def described(model: FairVeil | str | Path) -> Model:
     return Model(
         sha256=hashlib.sha256(data).hexdigest(),
         statement=statement,
-        promise=fairness_promise(contents.wish),
+        promise=fairness_promise(contents),
         schema=contents.bundle.codec.schema,
         released=_released(contents) if statement.private else None,
     )

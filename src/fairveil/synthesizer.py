@@ -371,7 +371,7 @@ class FairVeil(Rows, Parameters):
     def _hold(self, contents: artifact.Contents) -> Self:
         self._contents = contents
         self.statement_: Statement = contents.statement
-        self.promise_: dict[str, Any] = fairness_promise(contents.wish)
+        self.promise_: dict[str, Any] = fairness_promise(contents)
         self.schema_: Schema = contents.bundle.codec.schema
         return self
 

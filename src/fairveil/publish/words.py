@@ -94,7 +94,7 @@ _NOTION: Mapping[str | None, str] = {
     "released row (demographic parity for any task that uses only the other columns)",
     "independence": "statistical independence of the sensitive columns from the rest "
     "of the released row (demographic parity for any task that uses only the other "
-    "columns), trained for and not proved",
+    "columns), trained for, and made exact by a redraw where the promise says so",
     "outcome": "demographic parity of the target in the released rows",
     None: "none",
 }
