@@ -56,6 +56,7 @@ def small(**settings):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_compile")
+# its base class would make scikit-learn a need of the core
 @pytest.mark.filterwarnings("ignore:Estimator FairVeil does not inherit:UserWarning")
 def test_the_checks_of_scikit_learn():
     found = check_estimator(

@@ -13,6 +13,7 @@ import typer
 
 from fairveil import _console, _files
 from fairveil._cli_certify import Name, Steward
+from fairveil._cli_use import ModelFile
 from fairveil.errors import TableError, problem
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ export_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ModelFile = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
-]
 Release = Annotated[
     Path,
     typer.Option("--output", help="The release: the table that sample has written."),

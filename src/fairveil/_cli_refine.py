@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fairveil import _console
-from fairveil._cli_use import Sensitive, column_names
+from fairveil._cli_use import ModelFile, Sensitive, column_names
 from fairveil.config import BLIND
 from fairveil.errors import ConfigError, problem
 
@@ -68,9 +68,7 @@ def register(app: typer.Typer) -> None:
 
 
 def refine(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
-    ],
+    model: ModelFile,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Model file to write.")

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fairveil import _console
-from fairveil._cli_use import Positive, Predicted, Sensitive, column_names
+from fairveil._cli_use import (
+    ModelFile,
+    Positive,
+    Predicted,
+    Sensitive,
+    column_names,
+)
 from fairveil.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -23,9 +29,6 @@ Real = Annotated[
 ]
 Release = Annotated[
     Path, typer.Argument(metavar="RELEASE", help="The table that sample has written.")
-]
-ModelFile = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
 ]
 _STAMP = "CONFIDENTIAL: computed from real rows, without noise"
 _TABLES, _TWO = ("columns", "pairs", "errors"), 2

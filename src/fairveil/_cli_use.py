@@ -19,6 +19,9 @@ from fairveil.errors import ConfigError, FairveilError, problem
 if TYPE_CHECKING:
     import pandas as pd
 
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
+]
 Sensitive = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,9 +83,7 @@ def rows_of(text: str) -> int:
 
 
 def sample(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
-    ],
+    model: ModelFile,
     *,
     number: Annotated[
         int,
@@ -125,9 +126,7 @@ def sample(
 
 
 def complete(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="File that fit has written.")
-    ],
+    model: ModelFile,
     rows: Annotated[
         Path, typer.Argument(metavar="ROWS", help="Your rows: some of the columns.")
     ],

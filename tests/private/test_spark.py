@@ -23,6 +23,7 @@ if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("Spark needs Java, which is not here", allow_module_level=True)
 
 pytestmark = [
+    # said of the pandas that this suite runs with; what is read of it is tested here
     pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning"),
     # Spark's launcher forks at once into Java, which no thread of JAX outlives
     pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),

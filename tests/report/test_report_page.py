@@ -2,47 +2,13 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from fairveil.report.page import figure, rendered
+from page_reader import read_page
 
-VOID = {"meta", "br", "input", "line", "rect", "circle", "use", "path"}
 HOSTILE = "</svg><script>alert(1)</script>\"'&$x_1$\n\u202e"
-
-
-class Reader(HTMLParser):
-    """Checks that tags nest, and keeps them."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.seen, self.text = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.seen if name == tag]
-
-
-def _read(html):
-    reader = Reader()
-    reader.feed(html)
-    assert reader.open == []
-    return reader
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +18,7 @@ def html(made):
 
 @pytest.fixture(scope="module")
 def read(html):
-    return _read(html)
+    return read_page(html)
 
 
 def test_it_asks_nothing_of_a_network(html, read):
@@ -106,7 +72,7 @@ def test_hostile_names_and_values_stay_text(facts):
         told = told.replace(f'"{word}"', f'"{quoted}{word}"')
     told = told.replace("sex x city", f"{quoted}sex x {quoted}city")
     html = rendered(json.loads(told.replace(f'"{quoted}sex":', '"sex":')))
-    read = _read(html)
+    read = read_page(html)
     assert read.all("script") == []
     assert "alert(1)" in "".join(read.text)
 
@@ -133,7 +99,7 @@ def test_a_report_of_less_is_a_page_too(facts, undrawn, absent):
         }
         facts["fit"]["fairness"]["sensitive"] = []
     facts["warnings"] = []
-    read = _read(rendered(facts))
+    read = read_page(rendered(facts))
     text = " ".join(" ".join(read.text).split())
     assert ("No attack was made." in text) is (absent in ("risks", "all"))
     assert ("No target was named" in text) is (absent in ("target", "all"))
