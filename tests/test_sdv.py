@@ -193,3 +193,22 @@ def test_patterns_are_regular_expressions_of_their_identifiers(text):
     (again,), _ = _sdv.read({"k": told}, {}, detected=False)
     twin = Column(name="k", kind="identifier", pattern=again["pattern"])
     assert keys(twin, start=0, n=1, seed=3) == keys(column, start=0, n=1, seed=3)
+
+
+@pytest.mark.parametrize("sdtype", ["numerical", "categorical", "datetime"])
+def test_what_is_marked_as_personal_data_is_never_learnt(sdtype):
+    schema = Schema.from_sdv(of(a={"sdtype": sdtype, "pii": True}))
+    assert [column.kind for column in schema.columns] == ["identifier"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"sdtype": "datetime", "datetime_format": 7},
+        {"sdtype": "categorical", "order": 7},
+        {"sdtype": "numerical", "computer_representation": 7},
+    ],
+)
+def test_what_is_no_text_or_list_is_refused(told):
+    with pytest.raises(SchemaError, match="no text or list"):
+        Schema.from_sdv(of(a=told))

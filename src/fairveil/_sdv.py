@@ -184,13 +184,15 @@ def _missing(facts: Facts) -> tuple[str, ...]:
 def _facts(name: str, told: Mapping[str, Any], *, asked: bool = True) -> Facts:
     """What an sdtype says; no kind where it says none.
 
+    What is marked as personal data is made anew, whatever its sdtype.
+
     Args:
         name, told: the column.
         asked: whether its pattern is needed.
     """
     sdtype = told["sdtype"]
-    if sdtype in _LEARNT:
-        return {**_LEARNT[sdtype](told), "nullable": True}
+    if sdtype in _LEARNT and told.get("pii") is not True:
+        return {**_learnt(name, told), "nullable": True}
     if sdtype == "id":
         regex = told.get("regex_format") if asked else None
         pattern = {"pattern": _pattern(name, regex)} if regex else {}
@@ -201,6 +203,14 @@ def _facts(name: str, told: Mapping[str, Any], *, asked: bool = True) -> Facts:
     fake = _FAKES.get(sdtype)
     made = {"pattern": "uuid"} if fake is None else {"fake": fake}
     return {"kind": "identifier", **made}
+
+
+def _learnt(name: str, told: Mapping[str, Any]) -> Facts:
+    try:
+        return _LEARNT[told["sdtype"]](told)
+    except TypeError:
+        what = f"SDV's metadata says what is no text or list of column {name!r}"
+        raise SchemaError(problem(what, try_="metadata.validate() of SDV")) from None
 
 
 def _moments(told: Mapping[str, Any]) -> Facts:

@@ -10,7 +10,7 @@ import pytest
 
 from fairveil.nn import fair, vae, wgan
 from fairveil.nn.blocks import Blocks
-from fairveil.nn.mixture import Mixture, soft_assign
+from fairveil.nn.mixture import Mixture, assign_from, assign_parameters
 
 BLOCKS = Blocks((2, 3, 4))
 ONE = fair.FairShape(blocks=BLOCKS, sensitive=(0,), clusters=2, hidden=(6,))
@@ -146,7 +146,9 @@ def pull_on_generator(through):
     def loss(params):
         logs = wgan.generate(params, shape, guide)
         rows = BLOCKS.relax(uniform, logs, 0.7)
-        soft = soft_assign(MIXTURE, vae.encode(taught, taught_shape, rows)[0])
+        soft = assign_from(
+            assign_parameters(MIXTURE), vae.encode(taught, taught_shape, rows)[0]
+        )
         stop = jax.lax.stop_gradient
         rows = rows if "rows" in through else stop(rows)
         soft = soft if "soft" in through else stop(soft)

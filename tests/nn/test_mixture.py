@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairveil.nn.mixture import Mixture, draw, soft_assign
+from fairveil.nn.mixture import (
+    Mixture,
+    assign_from,
+    assign_parameters,
+    draw_from,
+    parameters,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 TOY = Mixture(
@@ -30,24 +36,28 @@ def test_soft_assignment_is_bayes():
         axis=1,
     )
     wanted = joint / joint.sum(1, keepdims=True)
-    got = soft_assign(TOY, jnp.asarray(points, jnp.float32))
+    got = assign_from(assign_parameters(TOY), jnp.asarray(points, jnp.float32))
     np.testing.assert_allclose(got, wanted, atol=1e-4)
 
 
 def test_soft_assignment_has_a_gradient():
     at = jnp.array([[1.5, -0.5]])
-    pull = jax.grad(lambda z: soft_assign(TOY, z)[0, 1])(at)
+    pull = jax.grad(lambda z: assign_from(assign_parameters(TOY), z)[0, 1])(at)
     assert np.isfinite(pull).all()
     assert float(jnp.abs(pull).max()) > 1e-3
 
 
 @pytest.mark.statistical
 def test_draws_have_the_moments():
-    latents, which = (np.asarray(a) for a in draw(TOY, jax.random.key(1), 40_000))
+    latents, which = (
+        np.asarray(a) for a in draw_from(parameters(TOY), jax.random.key(1), 40_000)
+    )
     share = (which == 1).mean()
     assert abs(share - 0.3) < 4 * np.sqrt(0.21 / 40_000)
     for k in range(2):
         own = latents[which == k]
         np.testing.assert_allclose(own.mean(0), TOY.means[k], atol=0.05)
         np.testing.assert_allclose(np.cov(own.T), TOY.covariances[k], atol=0.06)
-    np.testing.assert_array_equal(draw(TOY, jax.random.key(1), 40_000)[0], latents)
+    np.testing.assert_array_equal(
+        draw_from(parameters(TOY), jax.random.key(1), 40_000)[0], latents
+    )

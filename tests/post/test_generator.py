@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from fairveil.post.generator import RowSource, draw_guide
+from fairveil.nn.mixture import parameters
+from fairveil.post.generator import RowSource, _guided
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -21,8 +22,8 @@ def test_sensitive_columns_are_anchored(generator, tiny_bundle):
 
 
 def test_guides_are_latent_label_and_noise(generator):
-    latents, guide = draw_guide(
-        generator.teacher, generator.shape, jax.random.key(0), 50
+    latents, guide = _guided(
+        parameters(generator.teacher.mixture), generator.shape, jax.random.key(0), 50
     )
     shape = generator.shape
     assert guide.shape == (50, shape.guide)
@@ -83,8 +84,8 @@ def test_anchored_columns_keep_the_teachers_shares(generator):
 
 def test_without_anchors_the_generator_speaks_for_itself(generator):
     free = dataclasses.replace(generator, anchored=())
-    latents, guide = draw_guide(
-        generator.teacher, generator.shape, jax.random.key(1), 20
+    latents, guide = _guided(
+        parameters(generator.teacher.mixture), generator.shape, jax.random.key(1), 20
     )
     own = free.log_probs(free.layers, latents, guide)
     held = generator.log_probs(generator.layers, latents, guide)

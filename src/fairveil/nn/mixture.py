@@ -77,11 +77,6 @@ def placed(
     return means[clusters] + moved, clusters
 
 
-def draw(mixture: Mixture, key: Array, n: int) -> tuple[Array, Array]:
-    """Latents (n, latent) and their cluster (n,)."""
-    return draw_from(parameters(mixture), key, n)
-
-
 def assign_parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
     """What ``assign_from`` needs: log-constants, means and precisions."""
     _sign, log_det = np.linalg.slogdet(mixture.covariances)
@@ -94,13 +89,8 @@ def assign_parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
 
 
 def assign_from(mixture: tuple[Array, Array, Array], latents: Array) -> Array:
-    """Probability of each cluster given a latent, from ``assign_parameters``."""
+    """Probability of each cluster given a latent, (n, clusters); differentiable."""
     constant, means, precisions = mixture
     gap = latents[:, None, :] - means
     inner = jnp.einsum("nki,kij,nkj->nk", gap, precisions, gap)
     return jax.nn.softmax(constant - 0.5 * inner, axis=1)
-
-
-def soft_assign(mixture: Mixture, latents: Array) -> Array:
-    """Probability of each cluster given a latent, (n, clusters); differentiable."""
-    return assign_from(assign_parameters(mixture), latents)

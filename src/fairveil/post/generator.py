@@ -83,16 +83,10 @@ def _compiled(
     return jax.jit(step)
 
 
-def draw_guide(
-    teacher: Teacher, shape: wgan.GanShape, key: Array, n: int
-) -> tuple[Array, Array]:
-    """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
-    return _guided(parameters(teacher.mixture), shape, key, n)
-
-
 def _guided(
     prior: Prior, shape: wgan.GanShape, key: Array, n: int
 ) -> tuple[Array, Array]:
+    """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
     prior_key, noise_key = jax.random.split(key)
     latents, clusters = draw_from(prior, prior_key, n)
     noise = jax.random.normal(noise_key, (n, shape.noise))
