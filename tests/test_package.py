@@ -1,18 +1,21 @@
-"""What is released: the wheel's content, and the files that tell of a release.
+"""What is released: the content of both distributions, and what tells of a release.
 
-``make package`` does the rest: it installs both distributions and uses them.
+``make package`` does the rest: it installs each and uses it.
 """
 
 import email
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
-from hatchling.build import build_wheel
+from hatchling.build import build_sdist, build_wheel
 
 import fairveil
 
@@ -26,25 +29,44 @@ INSTRUCTIONS = {"FROM", "LABEL", "ENV", "COPY", "RUN", "USER", "WORKDIR", "VOLUM
 INSTRUCTIONS |= {"ENTRYPOINT", "CMD"}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel, built from this tree by its own build backend."""
-    folder, before = tmp_path_factory.mktemp("wheel"), Path.cwd()
-    os.chdir(ROOT)
+def built(build, source, folder):
+    """The distribution of a folder, built by the backend that its project names."""
+    before = Path.cwd()
+    os.chdir(source)
     try:
-        name = build_wheel(str(folder))
+        return folder / build(str(folder))
     finally:
         os.chdir(before)
-    with zipfile.ZipFile(folder / name) as archive:
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of this tree."""
+    made = built(build_wheel, ROOT, tmp_path_factory.mktemp("wheel"))
+    with zipfile.ZipFile(made) as archive:
         yield archive
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
-    own = {
-        path.relative_to(ROOT / "src").as_posix()
-        for path in (ROOT / "src/fairveil").rglob("*")
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The source distribution of this tree, unpacked elsewhere."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built(build_sdist, ROOT, folder)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / f"fairveil-{fairveil.__version__}"
+
+
+def files(folder):
+    """Names of all files under a folder, but for bytecode."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
+    own = {f"fairveil/{name}" for name in files(ROOT / "src/fairveil")}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == own
     for name in ("py.typed", "datasets/adult.csv.gz", "privacy/statement.schema.json"):
@@ -55,6 +77,36 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
 def test_the_wheel_is_small_and_for_every_machine(wheel):
     assert wheel.filename.endswith(f"fairveil-{fairveil.__version__}-py3-none-any.whl")
     assert Path(wheel.filename).stat().st_size < 2_000_000
+
+
+def test_the_source_distribution_holds_every_tracked_file(unpacked):
+    git = ["git", "-C", ROOT, "ls-files", "-z"]
+    listed = subprocess.run(git, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no git checkout")
+    tracked = {name for name in listed.stdout.split("\0") if name}
+    assert tracked - files(unpacked) == set()
+
+
+def test_the_wheel_of_the_source_distribution_is_that_of_the_tree(unpacked, wheel):
+    """Whoever installs from source gets the same program, byte for byte."""
+    again = built(build_wheel, unpacked, unpacked.parent)
+    with zipfile.ZipFile(again) as other:
+        assert other.namelist() == wheel.namelist()
+        for name in wheel.namelist():
+            assert other.read(name) == wheel.read(name), name
+
+
+def test_no_table_of_a_working_folder_is_released(unpacked, tmp_path):
+    """A steward's checkout holds tables and what was made of them beside the code."""
+    tree = tmp_path / "tree"
+    shutil.copytree(unpacked, tree)
+    for name in ("table.csv", "table.csv.ledger", "report.html", "data/rows.csv"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text("secret", encoding="utf-8")
+    with tarfile.open(built(build_sdist, tree, tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names == files(unpacked)
 
 
 def test_what_the_wheel_says_of_itself(wheel):
