@@ -93,12 +93,19 @@ def test_it_is_noted_and_a_later_choice_is_seen(place, quick, tmp_path, tiny_mod
         ({"real": "lacking.csv"}, TableError, "lacks columns of the model"),
         ({"positive": "x"}, ConfigError, "belongs to a target"),
         ({"sensitive": ["sex", "sex"]}, ConfigError, "sensitive"),
+        ({"sensitive": ["x"]}, TableError, "no such column; got 'x'"),
+        ({"target": "x"}, TableError, "no such column; got 'x'; try one of sex"),
+        ({"secrets": ["x"]}, TableError, "no such column"),
+        ({"target": "member", "positive": "x"}, ConfigError, "no value of the target"),
         ({"frontier": "s.csv"}, ConfigError, "not JSON"),
         ({"frontier": {"format": "fairveil-frontier"}}, ConfigError, "another fit"),
         ({"frontier": {"format": "else"}}, ConfigError, "no frontier"),
     ],
 )
-def test_what_cannot_be_reported_on(place, tmp_path, change, kind, said):
+def test_what_cannot_be_reported_on(place, tmp_path, monkeypatch, change, kind, said):
+    # a wrong word is told at once: nothing slow has run before
+    monkeypatch.setattr("fairveil.evaluate.report", None)
+    monkeypatch.setattr("fairveil.evaluate.associations", None)
     load_adult().head(20).to_csv(place / "lacking.csv", index=False)
     files = {"real": "real.csv", "release": "s.csv", "model": "m.fairveil", **change}
     on_disk = ("real", "release", "model", "frontier")

@@ -2,9 +2,11 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from fairveil.report import glance, words
 from fairveil.report.page import figure, rendered
 from page_reader import read_page
 
@@ -123,3 +125,39 @@ def test_a_fit_that_is_not_private_is_stamped_first(facts, undrawn):
 )  # fmt: skip
 def test_figures_in_words(found, said):
     assert figure(found) == said
+
+
+def _said(mode, **more):
+    return {"mode": mode, "sensitive": ["sex"], "target": "pay", "proxies": 0.0, **more}
+
+
+def _warned(said, *columns):
+    far = SimpleNamespace(columns=columns, error=0.5, noise_high=0.01)
+    errors = [SimpleNamespace(sets=[far], worst=[far])]
+    return " ".join(words._of_pairs(errors, SimpleNamespace(fairness=said)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "moved"),
+    [
+        (None, set()),
+        ("redraw", {"sex"}),
+        ("independence", {"sex"}),
+        ("outcome", {"sex", "pay"}),
+    ],
+)
+def test_pairs_that_a_promise_moves_are_no_warning(mode, moved):
+    said = _said(mode)
+    assert words.moved(said) == moved
+    for other in ("sex", "pay"):
+        assert bool(_warned(said, "age", other)) is (other not in moved)
+    assert "though no promise moves them: age x city" in _warned(said, "age", "city")
+    assert "loosened proxies" in _warned(_said(mode, proxies=0.5), "age", "city")
+
+
+def test_errors_apart_leave_out_what_the_promise_moves(facts):
+    facts["fit"]["fairness"] = _said("outcome", target="member")
+    one = next(e for e in facts["errors"] if e["ways"] == 2)
+    error, _ = glance.apart(one, {"sex", "member"})
+    (line,) = (x for x in glance.lines(facts) if "pairs" in x["question"])
+    assert f"without member and sex {error:.3f}" in line["figure"]

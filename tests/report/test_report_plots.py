@@ -80,6 +80,34 @@ def test_a_frontier_rings_this_release(facts):
     assert "this release" not in draw.inline(parity)
 
 
+@pytest.mark.parametrize("kind", plots.PLOTS)
+def test_no_title_is_cut_off(kind):
+    narrow = charts.cloud({"a": [(0.1, 0.2)]}, title="t", x="x", y="y")
+    made = draw.sheet([narrow], title=plots.TITLES[kind])
+    made.draw_without_rendering()
+    box, page = made.get_tightbbox(), made.bbox_inches
+    assert page.x0 <= box.x0
+    assert box.x1 <= page.x1
+
+
+def test_no_frontier_is_drawn_by_a_measure_that_did_not_rank(facts):
+    """Without loose proxies 'people' is known of a release, and ranks nothing."""
+    known = _candidate("redraw", 0.1, 0.2, ["hidden"]) | {"people": 1.0}
+    facts["frontier"] = {"candidates": [known]}
+    assert [one.title for one in plots.frontier(facts)] == ["Frontier: hidden"]
+    known["pareto"] = ["hidden", "people"]
+    assert len(plots.frontier(facts)) == 2
+
+
+def test_a_beaten_release_looks_so_where_no_other_kind_is():
+    def look(**groups):
+        return draw.inline(charts.cloud(groups, title="t", x="x", y="y"))
+
+    point = [(0.1, 0.2)]
+    assert "var(--second)" in look(best=[], beaten=point)
+    assert "var(--second)" not in look(best=point, beaten=[])
+
+
 def test_lost_association_is_told_by_shape_too():
     values = [[1.0, -0.5], [-0.5, 1.0]]
     lost = draw.inline(charts.heat(values, ["a", "b"], title="t"))

@@ -329,11 +329,13 @@ def cloud(
     y: str,
     ring: tuple[float, float] | None = None,
 ) -> Chart:
-    """Points of at most four kinds, one of them ringed."""
+    """Points of at most four kinds, one of them ringed; a kind may be empty."""
     looks = ((ACCENT, "o"), (SECOND, "D"), (SOFT, "X"), (INK, "P"))
 
     def paint(axes: Axes) -> None:
         for (name, points), (colour, shape) in zip(groups.items(), looks, strict=False):
+            if not points:  # but it keeps its colour and shape
+                continue
             across, up = [p[0] for p in points], [p[1] for p in points]
             axes.plot(across, up, shape, color=colour, ms=5, lw=0, label=name)
         if ring is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ _LONGEST = 22  # letters of a label
 _DPI = 200
 _NARROW = 3.5  # inches of a chart of which four stand in a row
 _HEAD, _FOOT = 0.45, 0.3  # inches of a sheet for its title and its stamp
+_LETTERS, _LINE = 9.0, 0.2  # of a title: letters in an inch, inches of a line
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,10 @@ def sheet(
         max(c.size[0] for c in (row[k] for row in rows if k < len(row)))
         for k in range(min(wide, len(charts)))
     ]
-    made = _figure((sum(widths), sum(heights) + _HEAD + (_FOOT if stamp else 0)))
-    made.suptitle(title, fontsize=11, fontweight="bold", color=INK)
+    lines = textwrap.wrap(title, int(_LETTERS * sum(widths))) or [title]
+    head = _HEAD + _LINE * (len(lines) - 1)
+    made = _figure((sum(widths), sum(heights) + head + (_FOOT if stamp else 0)))
+    made.suptitle("\n".join(lines), fontsize=11, fontweight="bold", color=INK)
     grid = made.add_gridspec(
         len(rows), len(widths), height_ratios=heights, width_ratios=widths
     )

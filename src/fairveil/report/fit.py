@@ -23,6 +23,7 @@ from fairveil.post.wish import Wish
 from fairveil.privacy import events as ev
 from fairveil.publish.meaning import unit_of
 from fairveil.publish.words import promise
+from fairveil.report import words
 from fairveil.report.result import Fit, Noise, Stage
 from fairveil.seeds import Seeds
 
@@ -68,19 +69,12 @@ def described(contents: Contents, *, seed: int = 0) -> Fit:
 def _kept(contents: Contents) -> list[Marginal]:
     """The marginals that the promise of fairness leaves as they were measured."""
     names = [column.column.name for column in contents.bundle.codec.columns]
-    moved = _moved(contents.wish)
+    moved = words.moved(fairness_promise(contents))
     return [
         m
         for m in contents.bundle.marginals
         if m.noise_stddev >= 0 and not _touched(m, names, moved, contents.wish)
     ]
-
-
-def _moved(wish: Wish) -> set[str]:
-    if wish.fairness is None:
-        return set()
-    more = {wish.target} if wish.fairness == "outcome" and wish.target else set()
-    return {*wish.sensitive, *more}
 
 
 def _touched(one: Marginal, names: list[str], moved: set[str], wish: Wish) -> bool:

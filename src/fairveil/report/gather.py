@@ -19,7 +19,8 @@ from fairveil._frontier_candidate import digest
 from fairveil._shield import guarded
 from fairveil.certificate import described, released
 from fairveil.errors import ConfigError, TableError, problem
-from fairveil.evaluate._tables import door
+from fairveil.evaluate._models import task
+from fairveil.evaluate._tables import door, require
 from fairveil.publish.inputs import About, Model
 from fairveil.publish.record import REPORT, UNKNOWN, Entry, Record
 from fairveil.report import fit, words
@@ -99,6 +100,7 @@ def internal_report(  # noqa: PLR0913  (tables and roles, by keyword)
     contents = artifact.load(model)
     tables = _tables(real, control, release, told.schema)
     roles = _roles(told, sensitive, target, positive, legitimate)
+    _check_names(tables, roles, secrets or ())
     trade = None if frontier is None else _frontier(frontier, model)
     own = [*roles["sensitive"], roles["target"]]
     hidden = [name for name in dict.fromkeys(own) if name] or None
@@ -265,6 +267,18 @@ def _roles(
         "positive": positive,
         "legitimate": allowed,
     }
+
+
+def _check_names(
+    tables: _Tables, roles: Mapping[str, Any], secrets: Sequence[str]
+) -> None:
+    """Refuse a wrong name or value at once, not after minutes of measuring."""
+    target, positive = roles["target"], roles["positive"]
+    names = [*roles["sensitive"], *roles["legitimate"], *secrets]
+    require(tables.real, *names, *([] if target is None else [target]))
+    if target is not None and positive is not None:
+        train, test = tables.judged
+        task(train, test, target=target, positive=positive)
 
 
 def _frontier(

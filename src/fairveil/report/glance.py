@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from statistics import fmean
 from typing import Any
 
+from fairveil.report import words
+
 Facts = Mapping[str, Any]
 
 _WAYS = {1: "single columns", 2: "pairs of columns", 3: "triples of columns"}
@@ -64,18 +66,16 @@ def _alike(facts: Facts) -> list[dict[str, str]]:
 
 def _apart(one: Facts, facts: Facts) -> str:
     """The same without the columns that a promise of fairness moves."""
-    said = facts["fit"]["fairness"]
-    if not said["mode"] or not said["sensitive"]:
-        return ""
-    error, noise = apart(one, said["sensitive"])
+    own = words.moved(facts["fit"]["fairness"])
+    error, noise = apart(one, own) if own else (None, None)
     if error is None:
         return ""
-    return f"; without sensitive columns {error:.3f} (chance {noise:.3f})"
+    return f"; without {' and '.join(sorted(own))} {error:.3f} (chance {noise:.3f})"
 
 
-def apart(one: Facts, sensitive: Collection[str]) -> tuple[float | None, float | None]:
-    """Mean error and mean chance of the sets without a sensitive column."""
-    own = [s for s in one["sets"] if not set(sensitive) & set(s["columns"])]
+def apart(one: Facts, moved: Collection[str]) -> tuple[float | None, float | None]:
+    """Mean error and mean chance of the sets without a column that was moved."""
+    own = [s for s in one["sets"] if not set(moved) & set(s["columns"])]
     if not own:
         return None, None
     return fmean(s["error"] for s in own), fmean(s["noise"] for s in own)

@@ -108,8 +108,10 @@ def _worst(facts: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
 
 
 def _apart(facts: Mapping[str, Any]) -> dict[int, tuple[float | None, float | None]]:
-    """Errors without the sensitive columns, by number of columns."""
-    own = facts["fit"]["fairness"]["sensitive"]
+    """Errors without the columns that the promise moves, by number of columns."""
+    own = words.moved(facts["fit"]["fairness"])
+    if not own:
+        return {}
     return {one["ways"]: glance.apart(one, own) for one in facts["errors"]}
 
 

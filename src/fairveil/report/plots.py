@@ -309,15 +309,15 @@ def frontier(facts: Facts) -> list[Chart]:
     made = []
     for promise, x in _AXES.items():
         own = [one for one in found["candidates"] if _place(one, promise) is not None]
-        if not own:
-            continue
         best = [one for one in own if promise in one["pareto"]]
+        if not best:  # there is nothing, or the sweep did not rank by this
+            continue
         rest = [one for one in own if promise not in one["pareto"]]
         groups = {"nothing beats it": best, "another is better": rest}
         ring = [_place(one, promise) for one in own if _is_this(one, facts)]
         made.append(
             cloud(
-                {n: [_at(o, promise) for o in g] for n, g in groups.items() if g},
+                {n: [_at(o, promise) for o in g] for n, g in groups.items()},
                 title=f"Frontier: {promise}",
                 x=x,
                 y="loss of utility (down is better)",

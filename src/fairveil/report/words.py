@@ -137,21 +137,41 @@ def _of_use(evaluation: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def moved(said: Mapping[str, Any]) -> set[str]:
+    """Columns whose relations a promise of fairness moves on purpose.
+
+    Args:
+        said: the promise, as ``_promise.fairness_promise`` describes it.
+
+    Returns:
+        The sensitive columns, and under ``outcome`` the target, whose relations with
+        all other columns are changed; none where nothing is debiased.
+    """
+    if not said["mode"]:
+        return set()
+    target = said["target"] if said["mode"] == "outcome" else None
+    return {*said["sensitive"], *([target] if target else [])}
+
+
 def _of_pairs(errors: Sequence[MarginalErrors], fit: Fit) -> list[str]:
-    moved = set(fit.fairness["sensitive"]) if fit.fairness["mode"] else set()
+    own = moved(fit.fairness)
     pairs = [one for one in errors if len(one.sets[0].columns) > 1][:1]
     far = [
         one
         for one in (pairs[0].worst if pairs else ())
-        if one.error > _FAR * one.noise_high and not moved & set(one.columns)
+        if one.error > _FAR * one.noise_high and not own & set(one.columns)
     ]
     if not far:
         return []
     names = ", ".join(" x ".join(one.columns) for one in far[:_NAMED])
     more = f" and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
+    loose = fit.fairness.get("proxies")  # of any column that names a group
+    why = (
+        "unless they are loosened proxies" if loose else "though no promise moves them"
+    )
     return [
         (
             f"Pairs of columns that are more than {_FAR:g} times as far off as chance "
-            f"explains, though no promise moves them: {names}{more}."
+            f"explains, {why}: {names}{more}."
         )
     ]
