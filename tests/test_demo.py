@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fairveil import demo as demonstration, evaluate
-from fairveil._console import Stages, duration, show_demo, show_statement
+from fairveil._console import Stages, duration, show_demo, show_statement, wrote
 from fairveil.cli import app
 from fairveil.datasets import registry
 from fairveil.errors import ConfigError, TableError
@@ -206,6 +207,14 @@ def test_the_statement_is_wrapped_and_whole(tiny_model, capsys):
     for sentence in (*statement.assumptions, tiny_model.promise_["promise"]):
         assert " ".join(sentence.split()) in text
     assert "declared by the tests" in text
+
+
+def test_a_command_to_copy_is_never_broken(capsys):
+    far = Path("a_folder_of_a_long_name") / "another_one" / "model of a year.fairveil"
+    wrote(far)
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"  fairveil sample {far} -n 1000 -o synthetic.csv"
+    assert len(last) > 80
 
 
 def test_stages_are_lines_away_from_a_terminal(capsys):

@@ -119,13 +119,15 @@ def certify(
         record=record,
     )
     written = made.save(certificate)
-    _console.say(made.facts["promise"]["sentence"], "Written:", *map(str, written))
+    _console.say(
+        made.facts["promise"]["sentence"], "Written:", *(f"  {p}" for p in written)
+    )
     if output is None:
         _console.say(
             "Note: without --output the certificate is linked to no release; it is of "
             "the model only."
         )
-    _console.say(f"Try: fairveil certify --check {written[-1]}")
+    _console.say("Try next:", f"  fairveil certify --check {written[-1]}")
 
 
 def _show(

@@ -118,8 +118,8 @@ def refine(
     _console.say(
         "No privacy was spent: " + str(refined.statement_).split("\n", maxsplit=1)[0],
         f"Fair: {refined.promise_['promise']}",
-        f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv",
     )
+    _console.wrote(output)
 
 
 def shares_of(given: list[str] | None) -> Any:

@@ -58,9 +58,8 @@ def resume(
     if statement is not None:
         model.statement_.save(statement)
     _console.show_statement(model.statement_, model.promise_)
-    _console.say(
-        "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
-    )
+    _console.say("")
+    _console.wrote(output)
 
 
 def beside(output: Path) -> Path:

@@ -41,6 +41,7 @@ _WIDEST = 80
 _LABEL, _CELL = 30, 11
 _HANG = 9  # where text begins behind a heading such as "Unit:"
 _UNKNOWN = "-"
+_COMMAND = "  fairveil "  # begins a line that a reader may copy
 
 _HEADS: Mapping[str, str] = {
     "real": "real\nrows",
@@ -174,6 +175,12 @@ def say(*lines: str) -> None:
             console.print(piece, markup=False, soft_wrap=True)
 
 
+def wrote(output: Path) -> None:
+    """Tell that a model was written, and what is done with one."""
+    command = f"{_COMMAND}sample {output} -n 1000 -o synthetic.csv"
+    say(f"Wrote {output}.", "Try next:", command)
+
+
 def show_statement(statement: Statement, promise: Mapping[str, Any]) -> None:
     """The privacy statement, and the release's promise of fairness."""
     head, stages, *_ = str(statement).split("\n\n")
@@ -280,6 +287,8 @@ def _grid(lines: Sequence[Line], *, style: str = "") -> Table:
 
 
 def _wrapped(line: str, width: int) -> list[str]:
+    if line.startswith(_COMMAND):  # whole, or its copy would not run
+        return [line]
     head, gap, rest = line.partition(": ")
     hung = bool(gap) and len(head) < _HANG - 1 and head.isalpha()
     text = f"{head + ':':<{_HANG}}{rest.strip()}" if hung else line

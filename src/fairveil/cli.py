@@ -301,9 +301,8 @@ def fit(
     _console.show_statement(model.statement_, model.promise_)
     if model.advice_ is not None:
         _console.say("", f"Note: {model.advice_}.")
-    _console.say(
-        "", f"Wrote {output}. Try: fairveil sample {output} -n 1000 -o synthetic.csv"
-    )
+    _console.say("")
+    _console.wrote(output)
 
 
 def _ledger_of(tables: list[Path], named: Path | None) -> Path | None:

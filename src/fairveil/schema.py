@@ -119,7 +119,12 @@ class Schema(BaseModel):
             SchemaError: another format, a newer version or inconsistent facts.
         """
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-            raise SchemaError(problem("this is not a fairveil schema"))
+            raise SchemaError(
+                problem(
+                    "this is not a fairveil schema",
+                    try_="a file that 'fairveil schema' or Schema.save has written",
+                )
+            )
         if data.get("version") != VERSION:
             raise SchemaError(
                 problem(

@@ -389,7 +389,7 @@ def test_missing_places_are_named(tmp_path):
     for use in uses(tmp_path / "none"):
         with pytest.raises(TableError, match="no such ledger file"):
             use()
-    with pytest.raises(TableError, match="no such"):
+    with pytest.raises(TableError, match="folder of the ledger file does not exist"):
         Book.create(tmp_path / "no" / "b", name="n", epsilon=1.0, delta=1e-5)
     with pytest.raises(TableError, match="refused"):
         Book.open(tmp_path / "nul\0l")

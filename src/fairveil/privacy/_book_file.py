@@ -213,8 +213,11 @@ def create(path: Path, data: bytes) -> None:
     """Make a new file with these bytes, on the disk before this returns.
 
     Raises:
-        TableError: there is already such a file, or the system refused.
+        TableError: there is already such a file, no such folder, or the system refused.
     """
+    if not path.parent.is_dir():
+        what = "the folder of the ledger file does not exist"
+        raise TableError(problem(what, got=str(path.parent), try_="making it first"))
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
     except (OSError, ValueError) as error:

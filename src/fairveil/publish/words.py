@@ -77,7 +77,7 @@ def not_covered(statement: Statement) -> list[str]:
             "their number."
         ),
         "What holds for people in general, and would be found without any one of them.",
-        "Other releases of the same data, unless the ledger above counts them.",
+        "Other releases of the same data, unless the ledger on this page counts them.",
     ]
     if statement.unit != "row":
         said.append(

@@ -53,7 +53,13 @@ def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
     file = Path(path)
     kind = _kind(file)
     if not file.is_file():
-        raise TableError(problem("there is no such table file", got=str(path)))
+        raise TableError(
+            problem(
+                "there is no such table file",
+                got=str(path),
+                try_="the path of a .csv, .csv.gz or .parquet file",
+            )
+        )
     if kind == "parquet":
         return _read_parquet(file)
     _check_header(file)
