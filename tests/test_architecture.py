@@ -93,13 +93,14 @@ LEVELS = {
     "audit": 7,
     "bench": 7,
     "studio": 7,
+    "studio.work": 8,  # the child that wires fits, reports and certificates
     "cli": 8,
     "_cli_use": 7,
     "_cli_plan": 7,
     "_cli_schema": 7,
     "_cli_privacy": 7,
     "_console": 7,
-    "_stages": 7,
+    "_stages": 6,
     "_cli_ledger": 7,
     "_cli_certify": 7,
     "_cli_export": 8,
@@ -109,6 +110,7 @@ LEVELS = {
     "_cli_resume": 8,
     "_cli_frontier": 8,
     "_cli_bench": 8,
+    "_cli_studio": 8,
     "__main__": 8,
 }
 TENSORS = ("jax", "jaxlib", "optax", "equinox", "flax", "torch", "tensorflow")

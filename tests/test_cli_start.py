@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 HEAVY = ("jax", "jaxlib", "optax", "pandas", "sklearn", "scipy", "matplotlib", "duckdb")
+HEAVY += ("starlette", "uvicorn", "jinja2")
 LOADED = """
 import sys
 from fairveil.cli import app

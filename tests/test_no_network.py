@@ -13,7 +13,8 @@ from fairveil.tables.files import write_table
 ROOT = Path(__file__).resolve().parents[1] / "src" / "fairveil"
 WAYS = {"socket", "ssl", "urllib", "http", "ftplib", "smtplib", "xmlrpc", "asyncio"}
 WAYS |= {"requests", "httpx", "aiohttp", "urllib3", "websockets", "fsspec", "boto3"}
-WAYS |= {"socketserver", "webbrowser", "telnetlib", "paramiko"}
+WAYS |= {"socketserver", "webbrowser", "telnetlib", "paramiko", "uvicorn", "anyio"}
+LISTENS = {("studio/server.py", "uvicorn")}  # on 127.0.0.1 alone; connects nowhere
 
 
 def imported(path):
@@ -31,7 +32,7 @@ def test_no_module_imports_a_way_out():
         for name in imported(path)
         if name.partition(".")[0] in WAYS and name != "urllib.parse"  # only text
     }
-    assert found == set()
+    assert found == LISTENS
 
 
 @pytest.fixture

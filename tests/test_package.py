@@ -72,6 +72,10 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     for name in ("py.typed", "datasets/adult.csv.gz", "privacy/statement.schema.json"):
         assert f"fairveil/{name}" in held
     assert any(name.startswith("fairveil/publish/templates/") for name in held)
+    assert {
+        "fairveil/studio/static/studio.js",
+        "fairveil/studio/templates/base.html",
+    } <= held
 
 
 def test_the_wheel_is_small_and_for_every_machine(wheel):
@@ -120,6 +124,7 @@ def test_what_the_wheel_says_of_itself(wheel):
     assert {re.split(r"[<>=!~\[; ]", need)[0] for need in needs} == CORE
     extras = set(said.get_all("Provides-Extra") or ())
     assert extras >= {"bench", "engines", "eval", "fakes", "reports", "spark", "test"}
+    assert "studio" in extras
     (scripts,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
     assert "fairveil = fairveil.cli:main" in wheel.read(scripts).decode()
 

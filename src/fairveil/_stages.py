@@ -3,12 +3,19 @@
 Public: names of stages, steps done and the price of mechanisms. The time left is made
 of the time that has passed, which grows with the number of rows: it is drawn on a
 terminal only, where nothing keeps it. Lines of text, which land in logs, tell no time.
+
+A program that runs the command line for somebody (``studio``) names the descriptor of a
+pipe in the environment, ``FAIRVEIL_PROGRESS``, and reads there what the bar would show.
+When nobody reads any longer, a command that has spent nothing is interrupted as by
+Ctrl-C; a fit that has goes on, for what is spent is spent.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +26,9 @@ from rich.text import Text
 
 from fairveil import _log
 
-_FIRST_GUESS = 0.03  # of the work done, before a time left is worth showing
+FIRST_GUESS = 0.03  # of the work done, before a time left is worth showing
+PIPE = "FAIRVEIL_PROGRESS"  # names the descriptor that a program listens at
+_STEP = 0.002  # of the work, below which nothing new is told there
 
 
 class _TimeLeft(ProgressColumn):
@@ -27,7 +36,7 @@ class _TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         done, elapsed = task.completed / (task.total or 1), task.elapsed or 0.0
-        if done < _FIRST_GUESS:
+        if done < FIRST_GUESS:
             return Text("estimating")
         return Text(f"{duration(elapsed * (1 - done) / done)} left")
 
@@ -45,6 +54,33 @@ class _Spent(logging.Handler):
             self._stages.spent = facts
         elif record.msg == "budget closed":
             self._stages.closed()
+
+
+class _Listener:
+    """Whoever runs the command line for somebody, at the other end of a pipe."""
+
+    def __init__(self) -> None:
+        named = os.environ.get(PIPE, "")
+        self._pipe = int(named) if named.isdecimal() else None
+        self._told: tuple[str, float] = ("", -1.0)
+
+    def tell(self, stage: str, part: float, spent: str) -> None:
+        """One line: the stage, the part of the work that is done, epsilon so far.
+
+        Raises:
+            KeyboardInterrupt: nobody listens any longer, and nothing was spent.
+        """
+        before, last = self._told
+        if self._pipe is None or (stage == before and part - last < _STEP):
+            return
+        self._told = (stage, part)
+        line = json.dumps({"stage": stage, "part": round(part, 4), "spent": spent})
+        try:
+            os.write(self._pipe, f"{line}\n".encode("ascii"))
+        except OSError:
+            self._pipe = None
+            if not spent:
+                raise KeyboardInterrupt from None
 
 
 class Stages:
@@ -73,6 +109,8 @@ class Stages:
         )
         self._task = self._progress.add_task("", total=sum(weights.values()), spent="")
         self._shown = ""
+        self._done = 0.0
+        self._listener = _Listener()
         self._listening = _log.listening(_Spent(self))
         self.spent: Mapping[str, Any] = {}
 
@@ -81,6 +119,7 @@ class Stages:
         self._progress.start()
         if self._console.is_terminal:  # elsewhere an early error stays one line
             self._show(self._names[0])
+        self._listener.tell(self._names[0], 0.0, "")
         return self
 
     def __exit__(
@@ -98,9 +137,12 @@ class Stages:
         before = sum(self._weights[name] for name in self._names[:place])
         spent = self._weights[stage] * done / max(total, 1)
         self._progress.update(self._task, completed=before + spent, spent=self._paid())
+        self._done = (before + spent) / sum(self._weights.values())
         # the silence after a last step belongs to the next stage
         over = done >= total and place + 1 < len(self._names)
-        self._show(self._names[place + 1] if over else stage)
+        shown = self._names[place + 1] if over else stage
+        self._show(shown)
+        self._listener.tell(shown, self._done, self._paid())
 
     def closed(self) -> None:
         """Tell that a fit has spent its budget: what comes next sees no row."""

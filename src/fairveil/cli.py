@@ -26,6 +26,7 @@ from fairveil import (
     _cli_report,
     _cli_resume,
     _cli_schema,
+    _cli_studio,
     _cli_use,
     _compiled,
     _console,
@@ -332,7 +333,8 @@ def _ledger_of(tables: list[Path], named: Path | None) -> Path | None:
 
 
 _BEFORE = (_cli_plan, _cli_use, _cli_refine, _cli_resume, _cli_frontier)
-for _part in (*_BEFORE, _cli_privacy, _cli_certify, _cli_report, _cli_audit):
+_AFTER = (_cli_privacy, _cli_certify, _cli_report, _cli_studio, _cli_audit)
+for _part in (*_BEFORE, *_AFTER):
     _part.register(app)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(export_app, name="export")
