@@ -7,6 +7,7 @@
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
 #   make who-pays  docs/who-pays.md: error of each group against epsilon; resumes
 #   make speed   docs/speed.md: what a fit, a sample and a step cost
+#   make step    docs/dp-step.md: a DP step beside Opacus (OPACUS=a python that has it)
 #   make sampling  the measured parts of docs/sampling.md and docs/constraints.md
 #   make scale   the measured part of docs/scale.md: cost against rows
 #   make tall    whole fits of tall tables, into docs/scale.md (DATA=folder)
@@ -46,7 +47,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page site-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed step sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page site-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -75,6 +76,9 @@ who-pays: $(VENV)/.test
 
 speed: $(VENV)/.run
 	$(BIN)/python benchmarks/speed.py
+
+step: $(VENV)/.run
+	$(BIN)/python benchmarks/step.py --opacus $(OPACUS) --page docs/dp-step.md
 
 sampling: $(VENV)/.run
 	$(BIN)/python benchmarks/sampling.py

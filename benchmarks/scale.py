@@ -81,7 +81,7 @@ def passes(rows: int) -> Passes:
     shape = vae.VaeShape(
         blocks=Blocks(sizes), hidden=training.hidden, latent=training.latent
     )
-    layers = vae.init(jax.random.key(0), shape)
+    layers = vae.init(np.random.default_rng(0), shape)
     centroids = jax.random.normal(jax.random.key(1), (10, training.latent))
     held = (layers, centroids, jax.random.key(2))
     gradient = fit_vae.chunk_gradient(shape, vae.VaeWeights(), 1.0)

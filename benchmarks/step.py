@@ -3,15 +3,24 @@
 Times, in turn within one process, full passes over Adult-sized codes: the clipped,
 summed and noised gradient of ``private/step.py``, the plain gradient sum of the same
 loss over the same chunks, and the textbook way of clipping (the gradient of each row by
-``jax.vmap``). Prints the median ratios over the rounds and their ranges.
+``jax.vmap``). Prints the median ratios over the rounds and their ranges. With
+``--opacus PYTHON``, an interpreter with torch and opacus does the same with the same
+network (``benchmarks/step_opacus.py``), and ``--page`` writes docs/dp-step.md.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
+import os
+import subprocess
 import time
 from functools import partial
+from importlib import metadata
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,15 +32,50 @@ from fairveil.nn.layers import zero_taps
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.fit_vae import chunk_gradient
-from fairveil.private.step import noisy_sum, row_normals
+from fairveil.private.step import CHUNK, noisy_sum, row_normals
 from fairveil.private.view import Border, Sensitive
 
 SIZES = (24, 9, 16, 14, 7, 15, 6, 5, 2, 14, 9, 28, 42, 2)
 ROWS, PAIRS = 22_792, 15
+SHAPE = vae.VaeShape(blocks=Blocks(SIZES))
+PAGE = """# What a DP step costs
+
+Made by `make step OPACUS=python`; not typed by hand. fairveil {version} on jax {jax}, Opacus
+{opacus} on torch {torch}, {threads} threads each; the load of the machine when it began was
+{load:.1f}.
+
+One step is a pass over {rows:,} rows of Adult's shape in chunks of {chunk:,}: the gradient of
+each row of the cluster VAE ({width} one-hot inputs, {hidden} hidden units, {latent} latents) is
+clipped, all are summed, and noise is added once. *Plain* is the sum of the same gradients
+without clipping or noise, in the same library. Median of {pairs} rounds, with the least and
+the largest in brackets.
+
+| library | how rows are clipped | times its own plain step | milliseconds a step |
+|---|---|---|---|
+{table}
+
+fairveil gets the norms of a row from the inputs and errors of each linear layer, and the
+clipped sum from one more product (`nn.layers.ghost_clip`): one backward pass, and nothing of
+the size of a gradient for any row. Opacus' ghost clipping takes a second backward pass; its
+hooks and `jax.vmap` hold the gradient of every row of a chunk.
+"""
 
 
 def main() -> None:
-    times = rounds()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--opacus", help="a Python that has torch and opacus")
+    parser.add_argument("--page", type=Path)
+    wish = parser.parse_args()
+    load, times = os.getloadavg()[0], rounds()
+    show(times)
+    if wish.opacus and wish.page:
+        text = page(times, peer(wish.opacus), load)
+        wish.page.write_text(text, encoding="utf-8")
+        print(text)
+
+
+def show(times: dict[str, list[float]]) -> None:
+    """Print milliseconds and ratios; a ratio that is no number ends the program."""
     for name, seconds in times.items():
         print(f"{name:10s} {median(seconds) * 1e3:8.1f} ms")
     for name in ("DP step", "vmap step"):
@@ -41,17 +85,85 @@ def main() -> None:
             raise SystemExit(1)
 
 
-def ratio(times: dict[str, list[float]], name: str) -> tuple[float, float, float]:
+def peer(python: str) -> dict[str, Any]:
+    """What ``benchmarks/step_opacus.py`` prints under another interpreter."""
+    facts = {
+        "sizes": SIZES,
+        "rows": ROWS,
+        "chunk": CHUNK,
+        "hidden": SHAPE.hidden[0],
+        "latent": SHAPE.latent,
+        "rounds": PAIRS,
+        "threads": threads(),
+    }
+    script = Path(__file__).with_name("step_opacus.py")
+    told = subprocess.run(
+        [python, str(script), json.dumps(facts)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(told.stdout)
+
+
+def threads() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def page(times: dict[str, list[float]], other: dict[str, Any], load: float) -> str:
+    """The page, from the seconds of both libraries."""
+    lines = [
+        ("fairveil", "bound by hand", times, "DP step", "plain step"),
+        ("JAX", "`jax.vmap`", times, "vmap step", "plain step"),
+        ("Opacus", "ghost clipping", other["seconds"], "ghost", "plain"),
+        ("Opacus", "hooks", other["seconds"], "hooks", "plain"),
+    ]
+    table = [
+        "| {} | {} | {:.2f} ({:.2f} to {:.2f}) | {:.0f} |".format(
+            library, how, *ratio(found, name, to), 1e3 * median(found[name])
+        )
+        for library, how, found, name, to in lines
+    ]
+    table += [
+        f"| {library} | none: the plain step | 1 | {1e3 * median(found[name]):.0f} |"
+        for library, found, name in (
+            ("JAX", times, "plain step"),
+            ("torch", other["seconds"], "plain"),
+        )
+    ]
+    return PAGE.format(
+        version=metadata.version("fairveil"),
+        jax=metadata.version("jax"),
+        opacus=other["opacus"],
+        torch=other["torch"],
+        threads=threads(),
+        load=load,
+        rows=ROWS,
+        chunk=CHUNK,
+        width=SHAPE.blocks.width,
+        hidden=SHAPE.hidden[0],
+        latent=SHAPE.latent,
+        pairs=PAIRS,
+        table="\n".join(table),
+    )
+
+
+def ratio(
+    times: dict[str, list[float]], name: str, to: str = "plain step"
+) -> tuple[float, float, float]:
     """Median, least and largest ratio to the plain step of the same round."""
-    pairs = zip(times[name], times["plain step"], strict=True)
+    pairs = zip(times[name], times[to], strict=True)
     found = [a / b for a, b in pairs]
     return median(found), min(found), max(found)
 
 
 def rounds() -> dict[str, list[float]]:
     """Seconds of each kind of step, one after the other in every round."""
-    shape = vae.VaeShape(blocks=Blocks(SIZES))
-    layers = vae.init(jax.random.key(0), shape)
+    shape = SHAPE
+    layers = vae.init(np.random.default_rng(0), shape)
     rng = np.random.default_rng(0)
     codes = np.stack([rng.integers(0, s, ROWS) for s in SIZES], axis=1)
     rows = Sensitive(codes.astype(np.int32), sizes=SIZES)
@@ -63,11 +175,13 @@ def rounds() -> dict[str, list[float]]:
         "vmap step": (vmap_gradient(shape, weights, 1.0), 90.0),
     }
 
+    centroids = jnp.zeros((8, shape.latent))
+
     def run(gradient, stddev: float) -> float:  # noqa: ANN001  (of JAX)
         started = time.perf_counter()
         noisy_sum(
             border,
-            partial(gradient, layers, None, jax.random.key(1)),
+            partial(gradient, layers, centroids, jax.random.key(1)),
             noise_stddev=stddev,
         )
         return time.perf_counter() - started

@@ -140,7 +140,7 @@ class FlatSource(generator.RowSource):
         del model
         even = np.concatenate([np.full(s, -np.log(s), np.float32) for s in sizes])
         flat = np.broadcast_to(even, (generator.BATCH, len(even)))
-        super().__init__(types.SimpleNamespace(step=lambda _key: flat), seed, sizes)
+        super().__init__(types.SimpleNamespace(step=lambda _rng: flat), seed, sizes)
 
 
 def flat_teacher(border, rows, fit, n_hat, progress):
@@ -694,8 +694,9 @@ def recorded(patch, model):
         for codes, mask in step.chunks(border.rows.unwrap()):
             live.append(weakref.ref(codes))
             if chunk_sum.kind == cluster.MOMENTS:  # summed outside of what is compiled
-                compiled, _second = chunk_sum.compiled.args
-                traced = jax.make_jaxpr(compiled)(*chunk_sum.held, codes)
+                compiled, second = chunk_sum.compiled.args
+                held = (*chunk_sum.held, np.bool_(second))
+                traced = jax.make_jaxpr(compiled)(*held, codes)
             else:
                 traced = jax.make_jaxpr(chunk_sum)(codes, mask)
             constants.extend(traced.consts)

@@ -30,7 +30,7 @@ def _small_chunks(monkeypatch):
 @pytest.fixture
 def _recompiled():
     """Compiled functions are made anew in the test, and forgotten after it."""
-    caches = (fit_vae.chunk_gradient, cluster._chunk_moments)
+    caches = (fit_vae.chunk_gradient, cluster._latents)
     for cache in caches:
         cache.cache_clear()
     yield

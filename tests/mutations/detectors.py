@@ -91,7 +91,7 @@ def sums_of(tables: Any, chunk_sum: Callable[..., Any]) -> list[np.ndarray]:
 def gradient_sums() -> None:
     """Clipped gradient sums with and without the first, the last, one of two rows."""
     one = fit_vae_module.chunk_gradient(SHAPE, vae.VaeWeights(), 1.0)
-    chunk_sum = partial(one, big_layers(5.0), None, jax.random.key(1))
+    chunk_sum = partial(one, big_layers(5.0), centroids_of(), jax.random.key(1))
     codes, two = random_codes(40), np.array([[0, 0, 0], [2, 1, 3]], np.int32)
     for pair in ((codes, codes[:-1]), (codes, codes[1:]), (two, two[:1])):
         check_within(*sums_of(pair, chunk_sum), sensitivity=1.0)

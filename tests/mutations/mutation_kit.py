@@ -44,7 +44,7 @@ KINDS = {
 COMPILED = (
     (fit_vae_module, "chunk_gradient"),
     (fit_vae_module, "_descent"),
-    (cluster, "_chunk_moments"),
+    (cluster, "_latents"),
 )
 
 Plant = Callable[[pytest.MonkeyPatch], AbstractContextManager[Any] | None]

@@ -152,8 +152,8 @@ def test_replayed_moves_are_as_large_as_what_is_paid_for():
 def test_replayed_clusters_stand_out_of_their_noise(fit):
     """Else the mixture would be the prior, and could betray nothing."""
     codes = random_codes(40)
-    seen = fit(codes, NoiseSource.insecure(3))
-    other = fit(codes, NoiseSource.insecure(4))
+    seen = fit(codes, NoiseSource.insecure(5))
+    other = fit(codes, NoiseSource.insecure(6))
     assert seen.pieces["mixture"] != other.pieces["mixture"]
     assert len(seen.pieces["mixture"]) == 8 * 3 * (1 + 3 + 9)
 

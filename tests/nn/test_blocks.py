@@ -78,7 +78,7 @@ def test_frequencies_are_the_probabilities(how):
     n = 40_000
     logs = jnp.broadcast_to(BLOCKS.log_softmax(LOGITS), (n, 11))
     if how == "sample":
-        codes = BLOCKS.sample(jax.random.key(2), logs)
+        codes = BLOCKS.sample(uniform(2, n, 4), logs)
     else:
         rows = BLOCKS.relax(uniform(2, n, 11), logs, 0.7)
         codes = BLOCKS.codes(rows, (0, 1, 2, 3))
@@ -96,7 +96,7 @@ def test_frequencies_are_the_probabilities(how):
 @pytest.mark.statistical
 def test_columns_are_drawn_apart():
     logs = jnp.broadcast_to(BLOCKS.log_softmax(LOGITS), (20_000, 11))
-    codes = np.asarray(BLOCKS.sample(jax.random.key(3), logs))
+    codes = np.asarray(BLOCKS.sample(uniform(3, 20_000, 4), logs))
     table = np.zeros((2, 5))
     np.add.at(table, (codes[:, 0], codes[:, 2]), 1)
     assert stats.chi2_contingency(table).pvalue > 1e-4
@@ -106,7 +106,7 @@ def test_sample_of_a_certain_code_among_many_columns():
     blocks = Blocks((30,) * 20)
     wanted = np.random.default_rng(4).integers(0, 30, (300, 20))
     logits = 1e3 * (blocks.one_hot(jnp.asarray(wanted)) - 0.5)
-    codes = blocks.sample(jax.random.key(5), blocks.log_softmax(logits))
+    codes = blocks.sample(uniform(5, 300, 20), blocks.log_softmax(logits))
     np.testing.assert_array_equal(codes, wanted)
 
 

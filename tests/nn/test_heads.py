@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 
 
 def test_fresh_heads_know_nothing():
-    layers = heads.init(jax.random.key(0), SHAPE)
+    layers = heads.init(np.random.default_rng(0), SHAPE)
     first, second = heads.log_probs(layers, SHAPE, jnp.asarray(CODES[:9]))
     np.testing.assert_allclose(np.exp(first), 0.5)
     np.testing.assert_allclose(np.exp(second), 0.2, rtol=1e-6)
@@ -59,7 +59,7 @@ def test_the_same_key_teaches_the_same():
 
 @pytest.mark.parametrize("n", [0, 1, 40])
 def test_few_rows_are_judged_too(n):
-    layers = heads.init(jax.random.key(4), SHAPE)
+    layers = heads.init(np.random.default_rng(4), SHAPE)
     assert [p.shape for p in judged(layers, SHAPE, CODES[:n])] == [(n, 2), (n, 5)]
 
 

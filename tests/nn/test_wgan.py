@@ -29,9 +29,9 @@ def gan(hidden=(4,), critic=(6,)):
 @pytest.mark.parametrize("hidden", [(4,), (5, 3)])
 def test_the_generator_is_the_decoder_before_the_first_step(hidden):
     taught_shape = vae.VaeShape(blocks=BLOCKS, hidden=hidden[::-1], latent=2)
-    taught = vae.init(jax.random.key(0), taught_shape)
+    taught = vae.init(np.random.default_rng(0), taught_shape)
     shape = gan(hidden)
-    layers = wgan.generator_from_decoder(jax.random.key(1), shape, taught)
+    layers = wgan.generator_from_decoder(np.random.default_rng(1), shape, taught)
     a, b, c = jax.random.split(jax.random.key(2), 3)
     z = jax.random.normal(a, (20, 2))
     guide = wgan.make_guide(
@@ -54,9 +54,9 @@ def test_the_generator_is_the_decoder_before_the_first_step(hidden):
 def test_fresh_units_can_learn():
     shape = gan()
     taught = vae.init(
-        jax.random.key(0), vae.VaeShape(blocks=BLOCKS, hidden=(4,), latent=2)
+        np.random.default_rng(0), vae.VaeShape(blocks=BLOCKS, hidden=(4,), latent=2)
     )
-    layers = wgan.generator_from_decoder(jax.random.key(1), shape, taught)
+    layers = wgan.generator_from_decoder(np.random.default_rng(1), shape, taught)
     guide = jax.random.normal(jax.random.key(2), (20, shape.guide))
     pull = jax.jit(jax.grad(lambda p: wgan.generate(p, shape, guide)[:, 0].sum()))(
         layers
@@ -75,7 +75,7 @@ def test_guide_layout():
 
 
 def test_the_critic_has_no_bound():
-    layers = wgan.critic_init(jax.random.key(3), gan(critic=(6, 4)))
+    layers = wgan.critic_init(np.random.default_rng(3), gan(critic=(6, 4)))
     x = jax.random.normal(jax.random.key(4), (30, 8))
     value = wgan.criticise(layers, x)
     assert value.shape == (30,)
@@ -89,7 +89,7 @@ def test_the_critic_has_no_bound():
 
 @pytest.mark.parametrize("penalty", [0.0, 10.0])
 def test_loss_of_a_linear_critic_by_hand(penalty):
-    layers = wgan.critic_init(jax.random.key(5), gan(critic=()))
+    layers = wgan.critic_init(np.random.default_rng(5), gan(critic=()))
     a, b, key = jax.random.split(jax.random.key(6), 3)
     real, fake = jax.random.normal(a, (9, 8)), 1 + jax.random.normal(b, (9, 8))
     w = np.asarray(layers["critic0"]["w"], np.float64)[:, 0]

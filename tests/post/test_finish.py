@@ -78,7 +78,7 @@ def test_the_release_comes_near_to_the_marginals(tiny_bundle, tiny_settings):
     ones = []
     for j, size in enumerate(sizes):
         own = histogram(plain, sizes, (j,)) / 16_000
-        ones.append(0.5 * own + 0.5 * rng.dirichlet(np.full(size, 5.0)))
+        ones.append(0.3 * own + 0.7 * rng.dirichlet(np.full(size, 5.0)))
     exact = tuple(
         Marginal((j,), 1e6 * probs, noise_stddev=1.0) for j, probs in enumerate(ones)
     )

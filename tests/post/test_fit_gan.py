@@ -37,7 +37,7 @@ TRAINING = GanTraining(
 def teacher():
     """Latent 0 decides columns 0 and 1 alike; column 2 is on its own."""
     shape = vae.VaeShape(blocks=BLOCKS, hidden=(4,), latent=2)
-    layers = vae.init(jax.random.key(0), shape)
+    layers = vae.init(np.random.default_rng(0), shape)
     first, last = np.zeros((2, 4), np.float32), np.zeros((4, 7), np.float32)
     first[0, 0], first[1, 1] = 4.0, 1.0
     last[0, :4], last[1, 4] = [-3, 3, -3, 3], 1.0
@@ -78,7 +78,7 @@ def game(sensitive=(), strength=1.0, given=None, **changes):
         targets(),
         strength=strength,
         given=given,
-        key=jax.random.key(0),
+        rng=np.random.default_rng(0),
     )
     return fg.Game(rules, brought)
 
@@ -104,7 +104,7 @@ def taught(guides):
 @pytest.mark.parametrize("sensitive", [(), (0,)])
 def test_the_game_starts_at_the_teacher(sensitive):
     play = game(sensitive)
-    state = play.start(jax.random.key(1))
+    state = play.start(np.random.default_rng(1))
     guides = drawn(play).own_guides
     got = play.log_probs(state.generator, guides)
     np.testing.assert_allclose(got, taught(guides), rtol=1e-5, atol=1e-5)
@@ -112,7 +112,9 @@ def test_the_game_starts_at_the_teacher(sensitive):
 
 def test_anchored_columns_are_the_teachers_for_any_parameters():
     play = game((0,))
-    layers = jax.tree.map(lambda p: p + 1.0, play.start(jax.random.key(1)).generator)
+    layers = jax.tree.map(
+        lambda p: p + 1.0, play.start(np.random.default_rng(1)).generator
+    )
     guides = drawn(play).own_guides
     got, wanted = np.asarray(play.log_probs(layers, guides)), taught(guides)
     np.testing.assert_array_equal(got[:, :2], wanted[:, :2])
@@ -124,7 +126,7 @@ def test_anchored_columns_are_the_teachers_for_any_parameters():
 
 def pull(sensitive, **changes):
     play = game(sensitive, **changes)
-    state = play.start(jax.random.key(1))
+    state = play.start(np.random.default_rng(1))
     given = drawn(play)
     slope = jax.jit(jax.grad(lambda p: play._generator_loss(p, state, given)))
     return slope(state.generator)
@@ -178,7 +180,7 @@ def distance(play, layers, given):
 
 def test_marginal_distance_by_hand():
     play = game()
-    layers = play.start(jax.random.key(1)).generator
+    layers = play.start(np.random.default_rng(1)).generator
     given = drawn(play)
     probs = np.exp(np.asarray(play.log_probs(layers, given.table_guides)))
     total = 0.0
@@ -195,7 +197,7 @@ def test_marginal_distance_by_hand():
 
 def test_random_lines_of_a_wide_table_give_its_distance_on_average(monkeypatch):
     play = game(marginal_batch=4096)
-    layers = play.start(jax.random.key(1)).generator
+    layers = play.start(np.random.default_rng(1)).generator
 
     def found(seeds):
         return [float(distance(play, layers, drawn(play, s))) for s in seeds]
@@ -212,7 +214,7 @@ def test_random_lines_of_a_wide_table_give_its_distance_on_average(monkeypatch):
 def test_inside_the_noise_nothing_pulls():
     play = game()
     play.held = play.held._replace(radius=jnp.ones_like(play.held.radius))
-    layers = play.start(jax.random.key(1)).generator
+    layers = play.start(np.random.default_rng(1)).generator
     given = drawn(play)
     slope = jax.jit(jax.grad(lambda p: distance(play, p, given)))(layers)
     assert all(np.abs(g).max() == 0 for g in jax.tree.leaves(slope))

@@ -2,12 +2,12 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 
 from fairveil.nn.mixture import parameters
-from fairveil.post.generator import RowSource, _guided
+from fairveil.post import draws
+from fairveil.post.generator import RowSource, guided
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -17,14 +17,18 @@ def generator(tiny_model):
     return tiny_model._contents.sampler.model
 
 
+def guides_of(generator, n):
+    shape, rng = generator.shape, np.random.default_rng(n)
+    drawn = draws.guides(rng, n, latent=shape.latent, noise=shape.noise)
+    return guided(parameters(generator.teacher.mixture), shape, drawn)
+
+
 def test_sensitive_columns_are_anchored(generator, tiny_bundle):
     assert generator.anchored == (tiny_bundle.codec.index("sex"),)
 
 
 def test_guides_are_latent_label_and_noise(generator):
-    latents, guide = _guided(
-        parameters(generator.teacher.mixture), generator.shape, jax.random.key(0), 50
-    )
+    latents, guide = guides_of(generator, 50)
     shape = generator.shape
     assert guide.shape == (50, shape.guide)
     np.testing.assert_array_equal(guide[:, : shape.latent], latents)
@@ -84,9 +88,7 @@ def test_anchored_columns_keep_the_teachers_shares(generator):
 
 def test_without_anchors_the_generator_speaks_for_itself(generator):
     free = dataclasses.replace(generator, anchored=())
-    latents, guide = _guided(
-        parameters(generator.teacher.mixture), generator.shape, jax.random.key(1), 20
-    )
+    latents, guide = guides_of(generator, 20)
     own = free.log_probs(free.layers, latents, guide)
     held = generator.log_probs(generator.layers, latents, guide)
     (column,) = generator.anchored

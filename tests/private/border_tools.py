@@ -153,7 +153,7 @@ def random_codes(n: int, sizes: tuple[int, ...] = SIZES, seed: int = 0) -> np.nd
 
 
 def big_layers(scale: float, seed: int = 0, shape: vae.VaeShape = SHAPE) -> Any:
-    layers = vae.init(jax.random.key(seed), shape)
+    layers = vae.init(np.random.default_rng(seed), shape)
     return jax.tree.map(lambda a: (a + 0.1) * scale, layers)
 
 
@@ -313,7 +313,7 @@ def forget_compiled() -> None:
     for compiled in (
         fit_vae_module.chunk_gradient,
         fit_vae_module._descent,
-        cluster._chunk_moments,
+        cluster._latents,
     ):
         compiled.cache_clear()
 

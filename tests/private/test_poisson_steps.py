@@ -22,6 +22,7 @@ from border_tools import (
     SIZES,
     big_layers,
     border_of,
+    centroids_of,
     check_events_before_rows,
     check_noise_is_fresh,
     check_noise_matches_events,
@@ -305,7 +306,7 @@ def test_ten_million_units_need_little_memory():
 
 def gradient_of(seed=1, scale=3.0):
     one = fit_vae.chunk_gradient(SHAPE, vae.VaeWeights(), 1.0)
-    return partial(one, big_layers(scale), None, jax.random.key(seed))
+    return partial(one, big_layers(scale), centroids_of(), jax.random.key(seed))
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -532,14 +533,14 @@ def test_gradients_are_divided_by_the_expected_rows(monkeypatch):
     means = []
     honest = fit_vae._descent
 
-    def watched(shape, facts):
-        start, moments, update = honest(shape, facts)
+    def watched(facts):
+        optimiser, update = honest(facts)
 
         def see(layers, state, average, mean):
             means.append(flat(mean))
             return update(layers, state, average, mean)
 
-        return start, moments, see
+        return optimiser, see
 
     monkeypatch.setattr(fit_vae, "_descent", watched)
     _border, _tape, seen, _average = sampled_fit()

@@ -30,6 +30,7 @@ from fairveil.codec import Codec
 from fairveil.config import Discovery
 from fairveil.nn import vae
 from fairveil.nn.blocks import Blocks
+from fairveil.nn.layers import host_rng
 from fairveil.privacy.ledger import Ledger
 from fairveil.privacy.noise import NoiseSource
 from fairveil.private.cluster import fit_mixture
@@ -210,7 +211,7 @@ def _clusters(bench: Bench) -> Sample:
     def run(units: int, ledger: Ledger, noise: NoiseSource) -> int:
         border = border_of(_rows(units), ledger, noise, sizes=SIZES)
         init_key, key = fresh_keys(border, 2)
-        layers = vae.init(init_key, _SHAPE)
+        layers = vae.init(host_rng(init_key), _SHAPE)
         fit_mixture(
             border,
             layers={

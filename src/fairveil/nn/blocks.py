@@ -110,10 +110,14 @@ class Blocks:
         shifted = jnp.sum(rows * (bounded - _LOGIT_BOUND), axis=1)
         return jnp.sum(jnp.log(sums + 1e-30), axis=1) - shifted
 
-    def sample(self, key: jax.Array, log_probs: jax.Array) -> jax.Array:
-        """Codes (n, columns) drawn from each column's softmax by its inverse cdf."""
+    def sample(self, uniform: jax.Array, log_probs: jax.Array) -> jax.Array:
+        """Codes (n, columns) of each column's softmax, by its inverse cdf.
+
+        Args:
+            uniform: draws (n, columns) from 0 to 1.
+            log_probs: of the columns (n, width).
+        """
         ranks = jnp.arange(len(self.sizes), dtype=jnp.float32)
-        uniform = jax.random.uniform(key, (log_probs.shape[0], len(self.sizes)))
         # every column sums to 1, so column j's cdf runs from j to j + 1
         below = jnp.cumsum(jnp.exp(log_probs), axis=1)
         reached = below <= (uniform + ranks) @ jnp.asarray(self.owner).T

@@ -60,10 +60,10 @@ class FairShape:
         return jnp.stack([*single, joint], axis=1)
 
 
-def init(key: Array, shape: FairShape) -> Layers:
+def init(rng: np.random.Generator, shape: FairShape) -> Layers:
     """Fresh critic: ``fair0`` and on."""
     sizes = (shape.blocks.width + shape.clusters, *shape.hidden, sum(shape.heads))
-    return mlp_init(key, sizes, prefix="fair")
+    return mlp_init(rng, sizes, prefix="fair")
 
 
 def predict(layers: Layers, shape: FairShape, rows: Array, soft: Array) -> list[Array]:

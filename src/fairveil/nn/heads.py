@@ -33,14 +33,17 @@ class HeadShape:
     hidden: int = 64
 
 
-def init(key: Array, shape: HeadShape) -> Layers:
+def init(rng: np.random.Generator, shape: HeadShape) -> Layers:
     """Fresh layers ``head0``, ``head1`` and the linear path ``direct0``."""
     width, total = shape.blocks.width, sum(shape.classes)
-    layers = mlp_init(key, (width, shape.hidden, total), prefix="head")
+    layers = mlp_init(rng, (width, shape.hidden, total), prefix="head")
     layers["head0"]["w"] = 2.0 * layers["head0"]["w"]  # few inputs of a row are not 0
-    layers["head1"]["w"] = jnp.zeros_like(layers["head1"]["w"])
-    direct = {"w": jnp.zeros((width, total)), "b": jnp.zeros(total)}
-    return {**layers, "direct0": direct}
+    layers["head1"]["w"] = _zeros(shape.hidden, total)
+    return {**layers, "direct0": {"w": _zeros(width, total), "b": _zeros(total)}}
+
+
+def _zeros(*shape: int) -> Array:
+    return jnp.asarray(np.zeros(shape, np.float32))
 
 
 def log_probs(layers: Layers, shape: HeadShape, codes: Array) -> list[Array]:

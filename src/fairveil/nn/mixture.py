@@ -41,7 +41,7 @@ class Mixture:
 
 
 def parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
-    """What ``draw_from`` needs: weights, means and roots of the covariances."""
+    """What ``placed`` needs: weights, means and roots of the covariances."""
     return (
         jnp.asarray(mixture.weights, jnp.float32),
         jnp.asarray(mixture.means, jnp.float32),
@@ -49,19 +49,10 @@ def parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
     )
 
 
-def draw_from(
-    mixture: tuple[Array, Array, Array], key: Array, n: int
-) -> tuple[Array, Array]:
-    """Latents (n, latent) and their cluster (n,), from ``parameters``."""
-    which, noise = jax.random.split(key)
-    uniform = jax.random.uniform(which, (n,))
-    return placed(mixture, uniform, jax.random.normal(noise, (n, mixture[1].shape[1])))
-
-
 def placed(
     mixture: tuple[Array, Array, Array], uniform: Array, normal: Array
 ) -> tuple[Array, Array]:
-    """Latents and clusters as ``draw_from`` gives them, of given draws.
+    """Latents (n, latent) of the mixture and their cluster (n,), of given draws.
 
     Args:
         mixture: its ``parameters``.

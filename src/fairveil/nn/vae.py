@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fairveil.nn.blocks import Blocks
 from fairveil.nn.layers import Array, Layers, Taps, linear, mlp, mlp_init
@@ -61,12 +61,11 @@ class VaeWeights:
     cluster: float = 0.05
 
 
-def init(key: Array, shape: VaeShape) -> Layers:
+def init(rng: np.random.Generator, shape: VaeShape) -> Layers:
     """Fresh parameters: ``enc0, enc1, ...`` and ``dec0, dec1, ...``."""
-    enc, dec = jax.random.split(key)
     wide, hidden = shape.blocks.width, shape.hidden
-    return mlp_init(enc, (wide, *hidden, 2 * shape.latent), prefix="enc") | (
-        mlp_init(dec, (shape.latent, *hidden[::-1], wide), prefix="dec")
+    return mlp_init(rng, (wide, *hidden, 2 * shape.latent), prefix="enc") | (
+        mlp_init(rng, (shape.latent, *hidden[::-1], wide), prefix="dec")
     )
 
 
@@ -90,7 +89,7 @@ def tapped_loss(
     *,
     shape: VaeShape,
     weights: VaeWeights,
-    centroids: Array | None,
+    centroids: Array,
 ) -> tuple[Array, dict[str, Array]]:
     """Per-example losses, with every linear layer behind a tap.
 
@@ -101,7 +100,8 @@ def tapped_loss(
         noise: standard normal draws of the latent (n, latent).
         shape: sizes.
         weights: of the terms.
-        centroids: released centroids (clusters, latent), or None before the first.
+        centroids: released centroids (clusters, latent); not-a-number before the
+            first, when the term of the clusters is zero.
 
     Returns:
         Losses (n,) in nats, and the input of each layer for ``ghost_clip``.
@@ -120,9 +120,9 @@ def tapped_loss(
     reconstruction = shape.blocks.cross_entropy(rows, logits)
     kl = 0.5 * jnp.sum(jnp.exp(log_var) + mean**2 - 1.0 - log_var, axis=1)
     loss = reconstruction + weights.kl * kl
-    if centroids is not None:
-        loss = loss + weights.cluster * nearest_distance(mean, centroids)
-    return loss, inputs
+    known = jnp.isfinite(centroids).all()
+    near = nearest_distance(mean, jnp.where(known, centroids, 0.0))
+    return loss + jnp.where(known, weights.cluster, 0.0) * near, inputs
 
 
 def nearest_distance(latents: Array, centroids: Array) -> Array:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fairveil.nn.blocks import Blocks
 from fairveil.nn.layers import Array, Layers, leaky, linear_init, mlp, mlp_init
@@ -48,21 +49,24 @@ class GanShape:
         return self.latent + self.clusters + self.noise
 
 
-def generator_from_decoder(key: Array, shape: GanShape, decoder: Layers) -> Layers:
+def generator_from_decoder(
+    rng: np.random.Generator, shape: GanShape, decoder: Layers
+) -> Layers:
     """A generator (``gen0, gen1, ...``) that equals the decoder (``dec0, ...``).
 
     Each hidden layer gets ``shape.extra`` fresh units that nothing listens to yet.
     """
     taught = [decoder[f"dec{i}"] for i in range(len(shape.hidden) + 1)]
-    keys = jax.random.split(key, len(taught))
     wider = [h + shape.extra for h in shape.hidden]
     sizes = [shape.guide, *wider, shape.blocks.width]
     out: Layers = {}
-    for i, (old, fresh_key) in enumerate(zip(taught, keys, strict=True)):
-        layer = linear_init(fresh_key, sizes[i], sizes[i + 1])
+    for i, old in enumerate(taught):
+        layer = linear_init(rng, sizes[i], sizes[i + 1])
+        w, b = (np.array(layer[part]) for part in ("w", "b"))  # copies, on the host
         n_in, n_out = old["w"].shape
-        w = layer["w"].at[:, :n_out].set(0.0).at[:n_in, :n_out].set(old["w"])
-        out[f"gen{i}"] = {"w": w, "b": layer["b"].at[:n_out].set(old["b"])}
+        w[:, :n_out] = 0.0
+        w[:n_in, :n_out], b[:n_out] = old["w"], old["b"]
+        out[f"gen{i}"] = {"w": jnp.asarray(w), "b": jnp.asarray(b)}
     return out
 
 
@@ -78,10 +82,10 @@ def make_guide(shape: GanShape, latents: Array, clusters: Array, noise: Array) -
     return jnp.concatenate([latents, label, noise], axis=1)
 
 
-def critic_init(key: Array, shape: GanShape) -> Layers:
+def critic_init(rng: np.random.Generator, shape: GanShape) -> Layers:
     """Fresh critic: ``critic0`` and on, one output without bound."""
     sizes = (shape.blocks.width + shape.clusters, *shape.critic, 1)
-    return mlp_init(key, sizes, prefix="critic")
+    return mlp_init(rng, sizes, prefix="critic")
 
 
 def criticise(layers: Layers, rows: Array) -> Array:

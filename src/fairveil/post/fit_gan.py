@@ -24,10 +24,10 @@ import optax
 from fairveil._types import Codes, Params
 from fairveil.config import GanTraining
 from fairveil.nn import fair, vae, wgan
-from fairveil.nn.layers import Array
-from fairveil.nn.mixture import assign_from, placed
+from fairveil.nn.layers import Array, host_rng, zero_state
+from fairveil.nn.mixture import assign_from
 from fairveil.post import draws
-from fairveil.post.generator import Generator, log_probs
+from fairveil.post.generator import Generator, guided, log_probs
 from fairveil.post.groups import System
 from fairveil.post.stakes import Held, Rules, cells, held
 from fairveil.post.targets import Target
@@ -99,8 +99,7 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
         progress: called with (steps done, steps).
     """
     rules = _rules(teacher, training, sensitive, given, guarded=strength > 0)
-    init_key, run_key = jax.random.split(key)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(run_key)))
+    rng = host_rng(key)
     brought = held(
         rules,
         teacher,
@@ -108,10 +107,10 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
         targets,
         strength=strength,
         given=given,
-        key=init_key,
+        rng=rng,
     )
-    start, run = _compiled(rules)
-    state, done = start(brought, init_key), 0
+    state, done = Game(rules, brought).start(rng), 0
+    run = _compiled(rules)
     most = _burst(rules)
     while done < training.steps:
         burst = min(most, training.steps - done)
@@ -144,20 +143,17 @@ def _rules(
 
 
 @lru_cache(maxsize=_COMPILED)
-def _compiled(rules: Rules) -> tuple[Callable[..., _State], Callable[..., _State]]:
-    """Compiled start, and compiled steps over stacked draws, of games of these rules.
+def _compiled(rules: Rules) -> Callable[..., _State]:
+    """Compiled steps over stacked draws, of games of these rules.
 
     What was released comes in as arguments, so nothing of a fit is compiled in.
     """
-
-    def start(brought: Held, key: Array) -> _State:
-        return Game(rules, brought).start(key)
 
     def run(brought: Held, state: _State, given: Draws) -> _State:
         game = Game(rules, brought)
         return jax.lax.scan(lambda s, d: (game.step(s, d), None), state, given)[0]
 
-    return jax.jit(start), jax.jit(run)
+    return jax.jit(run)
 
 
 def _burst(rules: Rules) -> int:
@@ -200,16 +196,15 @@ class Game:
         self.opt = optax.adam(rate, b1=0.5, b2=0.95)
         self.critic_opt = optax.adam(2 * self.training.learning_rate, b1=0.5, b2=0.95)
 
-    def start(self, key: Array) -> _State:
+    def start(self, rng: np.random.Generator) -> _State:
         """Parameters before the first step."""
-        g_key, c_key, f_key = jax.random.split(key, 3)
-        layers = wgan.generator_from_decoder(g_key, self.shape, self.held.taught)
-        critic = wgan.critic_init(c_key, self.shape)
-        judge = fair.init(f_key, self.rules.fair) if self.rules.guarded else {}
+        layers = wgan.generator_from_decoder(rng, self.shape, self.held.taught)
+        critic = wgan.critic_init(rng, self.shape)
+        judge = fair.init(rng, self.rules.fair) if self.rules.guarded else {}
         opt = (
-            self.opt.init(layers),
-            self.critic_opt.init(critic),
-            self.critic_opt.init(judge),
+            zero_state(self.opt, layers),
+            zero_state(self.critic_opt, critic),
+            zero_state(self.critic_opt, judge),
         )
         return _State(layers, critic, judge, opt, layers)
 
@@ -301,8 +296,7 @@ class Game:
 
     def log_probs(self, layers: Params, guides: draws.Guides) -> Array:
         """Log-probabilities (n, width) under these guides."""
-        latents, clusters = placed(self.held.prior, guides.cluster, guides.latent)
-        guide = wgan.make_guide(self.shape, latents, clusters, guides.noise)
+        latents, guide = guided(self.held.prior, self.shape, guides)
         shapes = self.rules.shapes
         return log_probs(layers, self.held.taught, latents, guide, shapes=shapes)
 

@@ -19,7 +19,8 @@ from fairveil._types import Codes, Params
 from fairveil.marginals import Sizes
 from fairveil.nn import vae, wgan
 from fairveil.nn.layers import Array
-from fairveil.nn.mixture import draw_from, parameters
+from fairveil.nn.mixture import parameters, placed
+from fairveil.post import draws
 from fairveil.post.gibbs import Base, Sweeper
 from fairveil.post.teacher import BATCH, Teacher
 
@@ -45,11 +46,12 @@ class Generator:
     anchored: tuple[int, ...] = ()
 
     @cached_property
-    def step(self) -> Callable[[Array], Array]:
-        """Log-probabilities of ``BATCH`` rows from a key, compiled once for a shape."""
-        run = _compiled(self.shape, self.teacher.shape, self.anchored, BATCH)
+    def step(self) -> Callable[[np.random.Generator], Array]:
+        """Log-probabilities of ``BATCH`` fresh rows, compiled once for a shape."""
+        run = _compiled(self.shape, self.teacher.shape, self.anchored)
         held = (self.layers, self.teacher.layers, parameters(self.teacher.mixture))
-        return lambda key: run(*held, key)
+        of_one = {"latent": self.shape.latent, "noise": self.shape.noise}
+        return lambda rng: run(*held, draws.guides(rng, BATCH, **of_one))
 
     def log_probs(self, layers: Params, latents: Array, guide: Array) -> Array:
         """Log-probabilities (n, width); anchored columns are the teacher's."""
@@ -71,46 +73,47 @@ def log_probs(
 
 @lru_cache(maxsize=_COMPILED)
 def _compiled(
-    shape: wgan.GanShape, teacher: vae.VaeShape, anchored: tuple[int, ...], n: int
+    shape: wgan.GanShape, teacher: vae.VaeShape, anchored: tuple[int, ...]
 ) -> Callable[..., Array]:
     """A step of all models of these shapes: what was learnt comes in as arguments."""
 
-    def step(layers: Params, taught: Params, prior: Prior, key: Array) -> Array:
-        latents, guide = _guided(prior, shape, key, n)
+    def step(
+        layers: Params, taught: Params, prior: Prior, drawn: draws.Guides
+    ) -> Array:
+        latents, guide = guided(prior, shape, drawn)
         shapes = (shape, teacher, anchored)
         return log_probs(layers, taught, latents, guide, shapes=shapes)
 
     return jax.jit(step)
 
 
-def _guided(
-    prior: Prior, shape: wgan.GanShape, key: Array, n: int
+def guided(
+    prior: Prior, shape: wgan.GanShape, drawn: draws.Guides
 ) -> tuple[Array, Array]:
     """Latents (n, latent), and generator inputs (n, guide) with label and noise."""
-    prior_key, noise_key = jax.random.split(key)
-    latents, clusters = draw_from(prior, prior_key, n)
-    noise = jax.random.normal(noise_key, (n, shape.noise))
-    return latents, wgan.make_guide(shape, latents, clusters, noise)
+    latents, clusters = placed(prior, drawn.cluster, drawn.latent)
+    return latents, wgan.make_guide(shape, latents, clusters, drawn.noise)
 
 
 class RowSource:
     """Fresh rows of a generator or a teacher, batch by batch.
 
     Args:
-        model: anything with ``step(key) -> log-probabilities`` of ``BATCH`` rows.
+        model: anything with ``step(rng) -> log-probabilities`` of ``BATCH`` rows.
         seed: 32-bit seed of all its draws.
         sizes: number of codes of each column.
     """
 
     def __init__(self, model: Generator | Teacher, seed: int, sizes: Sizes) -> None:
         self._step = model.step
-        self._seed, self._key = seed, jax.random.key(seed)
+        self._seed = seed
         self._drawn = 0
         self._sizes, self._ends = sizes, np.cumsum(sizes)[:-1]
 
     def base(self, batch: int) -> npt.NDArray[np.float32]:
         """Log-probabilities of one batch's rows, (BATCH, width); the same each time."""
-        return np.asarray(self._step(jax.random.fold_in(self._key, batch)), np.float32)
+        rng = np.random.default_rng([self._seed, batch, 1])  # apart from the cells' own
+        return np.asarray(self._step(rng), np.float32)
 
     def parted(self, wide: npt.NDArray[np.float32]) -> Base:
         """Column by column, what stands side by side."""

@@ -17,7 +17,7 @@ import optax
 from fairveil._types import Codes, Floats, Params
 from fairveil.nn import heads
 from fairveil.nn.heads import HeadShape
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, host_rng, zero_state
 from fairveil.post.groups import Ints
 
 _STEPS = 1000  # at least; a few passes over many rows
@@ -41,13 +41,14 @@ def taught(codes: Codes, labels: Ints, shape: HeadShape, key: Array) -> Params:
     batch = min(_BATCH, len(codes))
     rounds = len(codes) // batch
     epochs = max(_EPOCHS, -(-_STEPS // rounds))
-    init_key, order_key = jax.random.split(key)
-    start, run = _trainer(shape, rounds * epochs)
-    state = start(init_key)
+    rng = host_rng(key)
+    optimiser, run = _trainer(shape, rounds * epochs)
+    layers = heads.init(rng, shape)
+    state = (layers, zero_state(optimiser, layers))
     held, wanted = jnp.asarray(codes), jnp.asarray(labels, dtype=jnp.int32)
-    for epoch in range(epochs):
-        order = jax.random.permutation(jax.random.fold_in(order_key, epoch), len(codes))
-        state = run(state, held, wanted, order[: rounds * batch].reshape(-1, batch))
+    for _ in range(epochs):
+        order = rng.permutation(len(codes))[: rounds * batch].astype(np.int32)
+        state = run(state, held, wanted, order.reshape(-1, batch))
     return jax.tree.map(np.asarray, state[0])
 
 
@@ -77,14 +78,10 @@ def _judge(shape: HeadShape) -> Callable[..., list[Array]]:
 @lru_cache(maxsize=_COMPILED)
 def _trainer(
     shape: HeadShape, steps: int
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compiled start, and compiled steps over a stack of batches."""
+) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+    """The optimiser, and compiled steps over a stack of batches."""
     rate = optax.cosine_decay_schedule(_RATE, max(steps, 1))
     optimiser = optax.adamw(rate, weight_decay=_DECAY)
-
-    def start(key: Array) -> tuple[Params, Any]:
-        layers = heads.init(key, shape)
-        return layers, optimiser.init(layers)
 
     def run(
         state: tuple[Params, Any], codes: Array, labels: Array, order: Array
@@ -97,4 +94,4 @@ def _trainer(
 
         return jax.lax.scan(step, state, order)[0]
 
-    return jax.jit(start), jax.jit(run)
+    return optimiser, jax.jit(run)

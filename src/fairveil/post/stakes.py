@@ -104,14 +104,14 @@ def held(
     *,
     strength: float,
     given: System | None,
-    key: Array,
+    rng: np.random.Generator,
 ) -> Held:
-    """The arrays of a game; ``key`` draws the rows that tell the usual shares."""
+    """The arrays of a game; ``rng`` draws the rows that tell the usual shares."""
     wanted, weight, radius = wide_targets(targets, rules.shape.blocks)
     usual, parts, levels = [], [], []
     if given is not None and rules.legitimate:
         if rules.guarded:
-            rows = np.asarray(teacher.batch(key, _ASKED)[0])
+            rows = np.asarray(teacher.batch(rng, _ASKED)[0])
             usual = [jnp.asarray(t) for t in _usual(rules.fair, given, rows)]
         parts = [jnp.asarray(part, jnp.int32) for part in given.parts]
         levels = [

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 
 import jax
+import numpy as np
 
 from fairveil._types import Params
 from fairveil.nn import vae
 from fairveil.nn.layers import Array
-from fairveil.nn.mixture import Mixture, draw_from, parameters
+from fairveil.nn.mixture import Mixture, parameters, placed
+from fairveil.post import draws
 
 BATCH = 4096  # rows drawn at a time
 _COMPILED = 16  # shapes of models whose compiled draws are kept
@@ -36,36 +38,31 @@ class Teacher:
     mixture: Mixture
 
     @cached_property
-    def step(self) -> Callable[[Array], Array]:
-        """Log-probabilities of ``BATCH`` rows from a key, (BATCH, width).
+    def step(self) -> Callable[[np.random.Generator], Array]:
+        """Log-probabilities of ``BATCH`` fresh rows, (BATCH, width).
 
         Compiled once for each shape of model.
         """
-        run, prior = _compiled(self.shape, BATCH), parameters(self.mixture)
-        return lambda key: run(self.layers, prior, key)
+        return lambda rng: self._drawn(rng, BATCH)
 
-    def batch(self, key: Array, n: int) -> tuple[Array, Array]:
+    def batch(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         """Codes (n, columns), drawn from the log-probabilities (n, width) beside."""
-        prior_key, cell_key = jax.random.split(key)
-        log_probs = _guided(
-            self.layers, parameters(self.mixture), prior_key, shape=self.shape, n=n
-        )
-        return self.shape.blocks.sample(cell_key, log_probs), log_probs
+        log_probs = self._drawn(rng, n)
+        uniform = draws.uniform(rng, n, len(self.shape.blocks.sizes))
+        return self.shape.blocks.sample(uniform, log_probs), log_probs
+
+    def _drawn(self, rng: np.random.Generator, n: int) -> Array:
+        """Log-probabilities (n, width) under fresh draws of the prior."""
+        cluster, latent = draws.uniform(rng, n), draws.normal(rng, n, self.shape.latent)
+        prior = parameters(self.mixture)
+        return _compiled(self.shape)(self.layers, prior, cluster, latent)
 
 
 @lru_cache(maxsize=_COMPILED)
-def _compiled(shape: vae.VaeShape, n: int) -> Callable[..., Array]:
-    return jax.jit(partial(_guided, shape=shape, n=n))
+def _compiled(shape: vae.VaeShape) -> Callable[..., Array]:
+    def decoded(
+        layers: Params, prior: tuple[Array, Array, Array], cluster: Array, latent: Array
+    ) -> Array:
+        return vae.decode(layers, shape, placed(prior, cluster, latent)[0])
 
-
-def _guided(
-    layers: Params,
-    prior: tuple[Array, Array, Array],
-    key: Array,
-    *,
-    shape: vae.VaeShape,
-    n: int,
-) -> Array:
-    """Log-probabilities under fresh draws of the prior."""
-    latents, _clusters = draw_from(prior, key, n)
-    return vae.decode(layers, shape, latents)
+    return jax.jit(decoded)

@@ -20,7 +20,7 @@ import optax
 from fairveil._types import Codes, Floats, Params
 from fairveil.config import VaeTraining
 from fairveil.nn import vae
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, host_rng, zero_state
 from fairveil.post import draws
 
 Progress = Callable[[int, int], None]
@@ -47,10 +47,14 @@ def warm_vae(
         key: initial weights, batches and latent noise.
         progress: called with (steps done, steps).
     """
-    init_key, run_key = jax.random.split(key)
-    start, run = _trainer(shape, training)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(run_key)))
-    state, held, done = start(init_key), jnp.asarray(rows), 0
+    rng = host_rng(key)
+    layers = vae.init(rng, shape)
+    optimiser, run = _trainer(shape, training)
+    state, held, done = (
+        (layers, zero_state(optimiser, layers), layers),
+        jnp.asarray(rows),
+        0,
+    )
     while done < training.warm_steps:
         burst = min(_BURST, training.warm_steps - done)
         picked = draws.places(rng, len(rows), burst, training.warm_batch)
@@ -64,16 +68,12 @@ def warm_vae(
 @lru_cache(maxsize=_COMPILED)
 def _trainer(
     shape: vae.VaeShape, training: VaeTraining
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compiled start, and compiled steps over stacked draws."""
+) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+    """Adam, and compiled steps over stacked draws."""
     rate = optax.cosine_decay_schedule(
         training.warm_rate, max(training.warm_steps, 1), alpha=0.05
     )
     optimiser, decay = optax.adam(rate), training.warm_averaging
-
-    def start(key: Array) -> tuple[Params, optax.OptState, Params]:
-        layers = vae.init(key, shape)
-        return layers, optimiser.init(layers), layers
 
     def step(
         state: tuple[Params, Any, Params], codes: Array, noise: Array
@@ -92,7 +92,7 @@ def _trainer(
             lambda s, d: (step(s, held[d[0]], d[1]), None), state, (picked, noise)
         )[0]
 
-    return jax.jit(start), jax.jit(run)
+    return optimiser, jax.jit(run)
 
 
 def _loss(

@@ -134,6 +134,7 @@ def discrete_rho(sensitivity: float, noise_stddev: float, *, count: int = 1) -> 
     return max(plain, zcdp.gaussian_rho(sensitivity, smaller, count=count))
 
 
+@lru_cache(maxsize=1024)  # a round of selection asks for the same again and again
 def discrete_stddev(sensitivity: float, rho: float, *, count: int = 1) -> float:
     """Least noise on the integers with ``discrete_rho(...) <= rho``, rounded up.
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from fairveil._types import Codes, Floats, Params, Released
 from fairveil.nn import vae
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, host_rng
 from fairveil.nn.mixture import Mixture
 from fairveil.private.devices import by_rows
 from fairveil.private.step import COMPILED, NamedSum, noisy_sum, row_normals
@@ -147,8 +147,7 @@ def _lloyd(
 
 
 def _prior_draws(key: Array, clusters: int, shape: vae.VaeShape) -> Floats:
-    draws = jax.random.normal(key, (clusters, shape.latent))
-    return np.asarray(draws, dtype=np.float64)
+    return host_rng(key).standard_normal((clusters, shape.latent))
 
 
 def named_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
@@ -156,26 +155,35 @@ def named_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
     return _chunk_moments(shape, second=second)
 
 
-@lru_cache(maxsize=COMPILED)
 def _chunk_moments(shape: vae.VaeShape, *, second: bool) -> Callable[..., Sums]:
-    """Sums over a chunk of the scaled blocks of each row's cluster; shared by fits.
+    """Sums over a chunk of the scaled blocks of each row's cluster.
 
     The network runs in float32, the sums in float64: over millions of rows the rounding
     of float32 sums would pass the margin.
     """
+    return partial(_moments, _latents(shape), second)
+
+
+@lru_cache(maxsize=COMPILED)
+def _latents(shape: vae.VaeShape) -> Callable[..., tuple[Array, Array]]:
+    """Compiled latents in units of the radius, and clusters, of rows; shared by fits.
+
+    It takes (layers, centroids, key, drawn, codes); where ``drawn`` is false, a row's
+    latent is its mean.
+    """
     limit = radius(shape.latent)
 
     def latents(
-        layers: Params, centroids: Array, key: Array, codes: Array
+        layers: Params, centroids: Array, key: Array, drawn: Array, codes: Array
     ) -> tuple[Array, Array]:
         mean, log_var = vae.encode(layers, shape, shape.blocks.one_hot(codes))
         noise = row_normals(key, codes, shape.latent)
         draw = mean + jnp.exp(0.5 * log_var) * noise
-        z = cut(draw if second else mean, limit)
+        z = cut(jnp.where(drawn, draw, mean), limit)
         nearest = vae.squared_distances(cut(mean, limit), centroids).argmin(axis=1)
         return z / limit, nearest
 
-    return partial(_moments, by_rows(latents, rows=1), second)
+    return by_rows(latents, rows=1)
 
 
 def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)
@@ -188,7 +196,8 @@ def _moments(  # noqa: PLR0917  (a chunk sum, behind what was compiled for it)
     mask: np.ndarray,
 ) -> Sums:
     units, nearest = (
-        np.asarray(part) for part in latents(layers, centroids, key, codes)
+        np.asarray(part)
+        for part in latents(layers, centroids, key, np.bool_(second), codes)
     )
     unit = units.astype(np.float64)
     weighted = unit * np.asarray(mask)[:, None]

@@ -27,7 +27,7 @@ import optax
 from fairveil._types import Params, Released
 from fairveil.config import SUBSAMPLING_DELTA, VaeTraining
 from fairveil.nn import vae
-from fairveil.nn.layers import Array, ghost_clip
+from fairveil.nn.layers import Array, ghost_clip, host_rng, zero_state
 from fairveil.private.cluster import refresh_centroids
 from fairveil.private.devices import summed
 from fairveil.private.step import (
@@ -79,17 +79,17 @@ def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
     steps_rho = rho * (1.0 - training.refresh_share) if training.refreshes else rho
     clip = training.l2_clip_norm if border.ledger.private else math.inf
     release, expected = _authorised(border, training, rho=steps_rho, n_hat=n_hat)
-    init_key, run_key = jax.random.split(key)
-    initial, moments, update = _descent(shape, training)
-    layers = initial(init_key) if start is None else start
-    state, centroids = moments(layers), None
+    optimiser, update = _descent(training)
+    layers = vae.init(host_rng(key), shape) if start is None else start
+    state, centroids = zero_state(optimiser, layers), None
+    unknown = np.full((clusters, shape.latent), np.nan)  # one shape: compiled once
     average = layers
     weights = vae.VaeWeights(kl=training.kl, cluster=training.cluster)
     gradient = chunk_gradient(shape, weights, clip)
     constants = _constants(shape, weights, clip)
     refresh_at = _refresh_steps(training)
     for step in range(training.steps):
-        step_key = jax.random.fold_in(run_key, step)
+        step_key = jax.random.fold_in(key, step)
         if step in refresh_at:
             centroids = refresh_centroids(
                 border,
@@ -100,7 +100,8 @@ def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
                 rho=refresh_rho,
                 key=step_key,
             ).value
-        held = None if centroids is None else jnp.asarray(centroids, jnp.float32)
+        held = unknown if centroids is None else centroids
+        held = jnp.asarray(held, jnp.float32)
         total = release(
             NamedSum(gradient, GRADIENT, constants, (layers, held, step_key))
         )
@@ -137,17 +138,14 @@ def _refresh_steps(training: VaeTraining) -> set[int]:
 
 @lru_cache(maxsize=COMPILED)
 def _descent(
-    shape: vae.VaeShape, training: VaeTraining
-) -> tuple[Callable[..., Params], Callable[..., Any], Callable[..., Any]]:
-    """Compiled start and step of Adam and of the weight average, shared by fits."""
+    training: VaeTraining,
+) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
+    """Adam, and its compiled step with that of the weight average, shared by fits."""
     schedule = optax.cosine_decay_schedule(
         training.learning_rate, training.steps, alpha=0.1
     )
     optimiser = optax.adam(schedule, b1=0.9, b2=0.99, eps=1e-4)
     decay = training.averaging
-
-    def initial(key: Array) -> Params:
-        return vae.init(key, shape)
 
     def update(
         layers: Params, state: optax.OptState, average: Params, mean: Params
@@ -159,7 +157,7 @@ def _descent(
         )
         return layers, state, average
 
-    return jax.jit(initial), jax.jit(optimiser.init), jax.jit(update)
+    return optimiser, jax.jit(update)
 
 
 def _constants(
@@ -186,7 +184,7 @@ def chunk_gradient(
     """
 
     def gradient(
-        layers: Params, centroids: Array | None, key: Array, codes: Array, mask: Array
+        layers: Params, centroids: Array, key: Array, codes: Array, mask: Array
     ) -> Params:
         noise = row_normals(key, codes, shape.latent)
 

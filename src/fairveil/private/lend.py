@@ -104,10 +104,9 @@ def _named(question: Question) -> NamedSum:
         layer, _, part = name.partition("/")
         if part:
             layers.setdefault(layer, {})[part] = jnp.asarray(value)
-    centroids = question.arrays.get("centroids")
     held = (
         layers,
-        None if centroids is None else jnp.asarray(centroids),
+        jnp.asarray(question.arrays["centroids"]),
         jax.random.wrap_key_data(jnp.asarray(question.arrays["key"])),
     )
     return NamedSum(_MAKERS[kind](shape, **made), kind, constants, held)

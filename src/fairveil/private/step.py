@@ -44,13 +44,13 @@ class NamedSum:
         compiled: takes what is held, codes and mask.
         kind: its name; ``private.lend`` knows who makes it.
         constants: what it was compiled for; public, JSON can hold it.
-        held: released parameters, released centroids or None, and a key.
+        held: released parameters, centroids (see ``vae.tapped_loss``), and a key.
     """
 
     compiled: Callable[..., Params]
     kind: str
     constants: Mapping[str, Any]
-    held: tuple[Params, jax.Array | None, jax.Array]
+    held: tuple[Params, jax.Array, jax.Array]
 
     def __call__(self, codes: Codes, mask: np.ndarray) -> Params:
         """Sums over a chunk."""
@@ -65,8 +65,7 @@ class NamedSum:
             for part, value in layer.items()
         }
         arrays["key"] = np.asarray(jax.random.key_data(key))
-        if centroids is not None:
-            arrays["centroids"] = np.asarray(centroids)
+        arrays["centroids"] = np.asarray(centroids)
         facts = {"kind": self.kind, "constants": dict(self.constants), "rate": rate}
         return Question("sum", facts, arrays)
 
@@ -77,7 +76,7 @@ def fresh_keys(border: Border, n: int) -> list[jax.Array]:
     They make no privacy noise; but ``random_state`` is for post-processing only, so
     inside the private stage nothing hangs on it.
     """
-    return list(jax.random.split(jax.random.key(seed_of(border)), n))
+    return [jax.random.key(seed_of(border)) for _ in range(n)]
 
 
 def seed_of(border: Border) -> int:
