@@ -68,6 +68,8 @@ def outcome(
         return None
     sizes, roles = bundle.codec.sizes, roles_of(bundle, wish)
     groups = sum(found.count for found in roles.systems)
+    theta = tensors["outcome/theta"]
+    older = theta.ndim == 3 and theta.shape[1] == 2 * groups  # noqa: PLR2004  (cells, weights, classes)
     found = Outcome(
         sizes,
         roles,
@@ -75,8 +77,8 @@ def outcome(
         _heads("names", naming(sizes, roles), tensors),
         checks.sized(tensors["outcome/shares"], (roles.cells.count, groups)),
         checks.sized(
-            tensors["outcome/theta"],
-            (roles.cells.count, 2 * groups, sizes[roles.target]),
+            theta,
+            (roles.cells.count, 2 * groups + (not older), sizes[roles.target]),
         ),
     )
     checks.outcome(found)

@@ -9,6 +9,8 @@ the merged bins are DP quantiles: read off a noisy histogram on a public grid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,6 +77,22 @@ class Bins:
         return np.clip(np.array(short, dtype=np.float64), low, high)
 
 
+class _Laid(NamedTuple):
+    """The fine cells of all bins side by side, so that a draw looks its cell up.
+
+    Attributes:
+        cells: fine cells, bin by bin.
+        ends: number of the bin, and the share of it that lies in cells up to this one.
+        starts: where each bin's cells start; one more, for the end.
+        known: bins of several cells with some mass.
+    """
+
+    cells: np.ndarray
+    ends: Floats
+    starts: np.ndarray
+    known: np.ndarray
+
+
 @dataclass(frozen=True)
 class Inside:
     """Measured bins, and how values lie inside them by the released fine counts.
@@ -94,13 +112,28 @@ class Inside:
     def draw(self, bins: np.ndarray, rng: np.random.Generator) -> Floats:
         """A value for each bin: a cell by its mass, then uniform in the cell."""
         out = self.bins.draw(bins, rng)
-        for b in np.unique(bins):
-            cells, shares = self.shares(int(b))
-            if len(cells) == 1 or self.mass[cells].sum() <= 0:
-                continue
-            rows = np.flatnonzero(bins == b)
-            out[rows] = self.grid.draw(rng.choice(cells, len(rows), p=shares), rng)
+        rows = np.flatnonzero(self._laid.known[bins])
+        if not len(rows):
+            return out
+        of = bins[rows]
+        at = np.searchsorted(self._laid.ends, of + rng.random(len(rows)), side="right")
+        # rounding leads out of no bin
+        at = np.clip(at, self._laid.starts[of], self._laid.starts[of + 1] - 1)
+        out[rows] = self.grid.draw(self._laid.cells[at], rng)
         return out
+
+    @cached_property
+    def _laid(self) -> _Laid:
+        parts = [self.shares(b) for b in range(len(self.bins))]
+        sums = [b + np.cumsum(shares) for b, (_cells, shares) in enumerate(parts)]
+        counts = [len(cells) for cells, _shares in parts]
+        known = [len(c) > 1 and self.mass[c].sum() > 0 for c, _shares in parts]
+        return _Laid(
+            np.concatenate([cells for cells, _shares in parts]),
+            np.concatenate(sums),
+            np.cumsum([0, *counts]),
+            np.array(known),
+        )
 
     def shares(self, b: int) -> tuple[np.ndarray, Floats]:
         """Cells of a bin and their shares of it; by width where nothing is known.

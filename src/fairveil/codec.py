@@ -28,6 +28,7 @@ from fairveil.bins import GRID_CELLS, Bins, Inside, public_grid
 from fairveil.errors import ConfigError, SchemaError, problem
 from fairveil.schema import Column, Schema
 
+_EXACT = 2.0**53  # whole numbers up to here are floats
 _PUBLIC_ROWS = 2000  # drawn from the schema alone, where no row meets a constraint
 
 
@@ -85,18 +86,26 @@ class ColumnCodec:
         """
         missing = codes >= self.regular
         if self.bins is None:
-            lookup = [*self.values, None]
-            return [lookup[c] for c in np.where(missing, self.regular, codes)]
+            return self._lookup[np.minimum(codes, self.regular)].tolist()
         source = self.inside or self.bins
         drawn = source.draw(np.where(missing, 0, codes), rng)
         if self.column.kind in TEMPORAL:
             drawn = np.where(missing, math.nan, drawn)
             return array_of(drawn, self.column.kind, self.column.unit)
         if not self.column.on_scale:
-            found = [self.values[int(place)] for place in drawn]
+            found = self._lookup[drawn.astype(np.intp)].tolist()
         else:
             found = self._rounded(drawn)
+        if not missing.any():
+            return found
         return [None if m else v for v, m in zip(found, missing, strict=True)]
+
+    @cached_property
+    def _lookup(self) -> np.ndarray:
+        """The categories, and None behind them."""
+        out = np.empty(len(self.values) + 1, dtype=object)
+        out[:-1] = self.values
+        return out
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
@@ -167,7 +176,10 @@ class ColumnCodec:
     def _rounded(self, drawn: Floats) -> list[Any]:
         decimals = self.column.decimals
         if decimals == 0:
-            return [int(v) for v in np.rint(drawn)]
+            whole = np.rint(drawn)
+            if np.abs(whole).max(initial=0.0) < _EXACT:
+                return whole.astype(np.int64).tolist()
+            return [int(v) for v in whole]
         if self.bins is not None and (decimals is None or self.bins.step == 0):
             return self.bins.shorten(drawn).tolist()
         return np.round(drawn, decimals or 0).tolist()

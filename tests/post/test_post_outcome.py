@@ -83,7 +83,23 @@ def test_the_target_says_nothing_of_any_group(rows, aware):
 
 def test_all_other_columns_stay(rows, aware):
     np.testing.assert_array_equal(aware[:, :TARGET], rows[:, :TARGET])
-    assert abs(aware[:, TARGET].mean() - rows[:, TARGET].mean()) < 0.015
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"strength": 0.5}, {"blind": 0.5}, {"blind": 1.0}, {"legitimate": (4,)}]
+)
+def test_the_shares_of_the_target_stay(rows, how):
+    """Of rare and of usual values; without their multiplier they move."""
+    skew = rows.copy()
+    skew[:, TARGET] &= rows_of(8)[:, TARGET]
+    found = fitted(skew, **how)
+    noise = 4.5 * np.sqrt(0.25 / N)
+    made = found.apply(skew, np.random.default_rng(9))
+    assert abs(made[:, TARGET].mean() - skew[:, TARGET].mean()) < 0.005 + noise
+    if how.get("blind") == 1.0:
+        older = dataclasses.replace(found, theta=found.theta[:, :-1])
+        moved = older.apply(skew, np.random.default_rng(9))
+        assert abs(moved[:, TARGET].mean() - skew[:, TARGET].mean()) > 0.01
 
 
 def test_merit_still_counts(rows, aware):

@@ -49,6 +49,7 @@ class Balance:
         self._probs = np.concatenate(probs)
         # counts beyond what is wanted of the rows so far
         self._over = np.zeros(int(ends[-1]), dtype=np.float32)
+        self._due = 0, np.zeros_like(self._probs)  # rows of a block: what is wanted
         self._rows, self._left = 0, 1
         self._most = min(max(len(wanted) // 3, _FEWEST), _MOST)
         self._block: list[Places] = []
@@ -112,7 +113,9 @@ class Balance:
         rows = sum(map(len, self._block))
         for chosen in self._block:
             np.add.at(self._over, chosen.ravel(), np.float32(1.0))
-        self._over -= np.float32(rows) * self._probs
+        if rows != self._due[0]:  # nearly all blocks are of one length
+            self._due = rows, np.float32(rows) * self._probs
+        self._over -= self._due[1]
         self._block = []
         self._rows += rows
         self._left = min(max(self._rows // _PART, 1), self._most)

@@ -9,8 +9,9 @@ Two kinds of gaps are closed. *Group gaps*: the target's distribution within a g
 of all rows; a model that sees the sensitive columns then treats groups alike. *Proxy
 gaps*: a model that does not see them still tells groups apart by their proxies; what it
 expects of a group is ``E[E[y | x] | s]``, and ``blind`` is the part of that which is
-taken out beyond what closing the group gaps takes. With legitimate columns both hold
-within each of their cells: what goes through them stays.
+taken out beyond what closing the group gaps takes. The target's distribution over all
+rows stays what it was. With legitimate columns all this holds within each of their
+cells: what goes through them stays.
 
 Proxies are what the auditor of this module, heads taught on generated rows, finds.
 Fair scores without access to the group at prediction time: Denis et al. 2021,
@@ -69,7 +70,8 @@ class Outcome:
         names: layers of the heads that name a row's groups without target and sensitive
             columns.
         shares: share of each group of each system in each cell, (cells, groups).
-        theta: multipliers (cells, 2 groups, classes): group gaps, then proxy gaps.
+        theta: multipliers (cells, 2 groups + 1, classes): group gaps, proxy gaps, and
+            what keeps the target's shares over all rows; older models lack the last.
     """
 
     sizes: Sizes
@@ -100,7 +102,8 @@ class Outcome:
         cell, after = self.roles.cells.of(codes), before.copy()
         for c in np.unique(cell):
             rows = np.flatnonzero(cell == c)
-            after[rows] = tilt.tilted(before[rows], weights[rows], self.theta[c])
+            mine = weights[rows, : self.theta.shape[1]]
+            after[rows] = tilt.tilted(before[rows], mine, self.theta[c])
         return after
 
 
@@ -164,7 +167,7 @@ def fitted(
 def group_weights(
     codes: Codes, sizes: Sizes, roles: Roles, names: Params, *, shares_of: Floats
 ) -> Floats:
-    """Weights of rows (n, 2 groups): own group, then the group that proxies name.
+    """Weights of rows (n, 2 groups + 1): own group, the one that proxies name, and 1.
 
     ``1[s in G] / P(G | cell) - 1`` and ``P(G | x) / P(G | cell) - 1``; zero for a rest
     and for groups that a cell has too few rows of.
@@ -179,17 +182,22 @@ def group_weights(
     used[:, ends] = False  # nothing is promised for the rest
     safe = np.where(used, held, 1.0)
     parts = [np.where(used, part / safe - 1.0, 0.0) for part in (own, said)]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate([*parts, np.ones((len(codes), 1))], axis=1)
 
 
 def _closed(before: Floats, weights: Floats, strength: float, blind: float) -> Floats:
-    """Multipliers that close the group gaps, then a part of the proxy gaps left."""
+    """Multipliers that close the group gaps, then a part of the proxy gaps left.
+
+    The last weight is that of all rows, whose shares stay.
+    """
     half = weights.shape[1] // 2
-    own = weights[:, :half]
-    wanted = (1.0 - strength) * tilt.gaps(before, own)
-    theta = tilt.solved(before, own, wanted)
+    aware = np.r_[:half, 2 * half]
+    wanted = tilt.gaps(before, weights)
+    wanted[:half] *= 1.0 - strength
+    theta = np.zeros_like(wanted)
+    theta[aware] = tilt.solved(before, weights[:, aware], wanted[aware])
     if blind * strength == 0.0:
-        return np.concatenate([theta, np.zeros_like(theta)])
-    aware = tilt.tilted(before, own, theta)
-    left = (1.0 - blind * strength) * tilt.gaps(aware, weights[:, half:])
-    return tilt.solved(before, weights, np.concatenate([wanted, left]))
+        return theta
+    found = tilt.gaps(tilt.tilted(before, weights, theta), weights)
+    wanted[half:-1] = (1.0 - blind * strength) * found[half:-1]
+    return tilt.solved(before, weights, wanted)

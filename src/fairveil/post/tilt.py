@@ -2,7 +2,8 @@
 
 Pure NumPy on generated rows. Each row i has class probabilities ``f_i`` and weights
 ``w_ij`` of groups j, mean 0 over the rows; the gap of group j in class k is
-``mean_i w_ij f_ik``: how far the group's share of k lies from that of all. Of all
+``mean_i w_ij f_ik``: how far the group's share of k lies from that of all. (A weight of
+1 in every row has the share of all as its gap, and holds it.) Of all
 probabilities whose gaps are those asked for, the ones nearest to f in mean
 Kullback-Leibler divergence are ``f_ik exp(-sum_j w_ij theta_jk)``, normalised; theta is
 the minimum of a smooth convex function (the dual of the maximum-entropy problem).
@@ -39,14 +40,14 @@ def solved(probs: Floats, weights: Floats, wanted: Floats) -> Floats:
     Args:
         probs: class probabilities of rows (n, classes).
         weights: group weights of rows (n, groups).
-        wanted: gaps asked for (groups, classes); classes sum to zero.
+        wanted: gaps asked for (groups, classes).
     """
     groups, classes = weights.shape[1], probs.shape[1]
     theta = np.zeros((groups, classes))
     if classes == 1 or not len(probs):
         return theta
-    scale = weights.std(axis=0)
-    used = scale > _FLOOR  # a group of all rows has no weight, and needs none
+    scale = np.sqrt((weights**2).mean(axis=0))
+    used = scale > _FLOOR  # a group that is held to nothing has no weight
     if not used.any():
         return theta
     steep = weights[:, used] / scale[used]

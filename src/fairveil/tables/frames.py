@@ -158,7 +158,7 @@ def _series(values: Values, column: Column) -> pd.Series:
         )
     if dtype == "str" and _PANDAS_MAJOR < _TEXT_DTYPE_SINCE:
         dtype = "object"
-    if any(v is None for v in values):
+    if None in values:
         dtype = _NULLABLE.get(dtype, dtype)
     if column.kind == "numeric" and dtype == "decimal":
         return numbers.decimals(values, column.decimals or 0)
