@@ -101,4 +101,4 @@ def test_nothing_of_a_fit_is_compiled_in(tmp_path):
         kept.append({p.name for p in tmp_path.iterdir() if p.name.endswith("-cache")})
     assert kept[1] - kept[0] == set()  # names are digests of the programs
     names = {name.partition("-")[0] for name in kept[0]}
-    assert {"jit_gradient", "jit_run", "jit_start", "jit_step"} <= names
+    assert {"jit_gradient", "jit_latents", "jit_run", "jit_step"} <= names
