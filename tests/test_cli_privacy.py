@@ -1,4 +1,5 @@
 import json
+import os
 import zipfile
 
 import pytest
@@ -63,3 +64,5 @@ def test_files_that_are_none(tmp_path):
     assert "not a fairveil model" in refused("verify", tmp_path / "c.fairveil")
     (tmp_path / "d.json").write_text("[1]")
     assert "no fairveil statement" in refused("verify", tmp_path / "d.json")
+    os.mkfifo(tmp_path / "pipe")  # nobody writes into it: reading would wait for ever
+    assert "cannot be read" in refused("verify", tmp_path / "pipe")

@@ -76,7 +76,7 @@ def _show(found: Verification) -> None:
 
 def _read(path: Path) -> Any:
     """The JSON of a statement, or of the statement in a model file."""
-    if zipfile.is_zipfile(path):
+    if path.is_file() and zipfile.is_zipfile(path):  # a pipe would be waited for
         from fairveil import artifact
 
         return artifact.load(path).statement.to_dict()

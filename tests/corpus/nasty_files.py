@@ -214,6 +214,19 @@ def _parquet_with_lists(folder):
 
 
 @nasty()
+def _parquet_with_mappings(folder):
+    return parquet(folder, pd.DataFrame({"a": [{"x": WORD}] * 30, "b": range(30)}))
+
+
+@nasty()
+def _parquet_with_the_first_and_last_years(folder):
+    ends = np.array(["0001-01-01", "9999-12-31", "2001-01-01"], "datetime64[us]")
+    return parquet(
+        folder, pd.DataFrame({"a": ["x", WORD, "y"] * 20, "b": [*ends] * 20})
+    )
+
+
+@nasty()
 def _parquet_with_a_number_for_a_name(folder):
     frame = pd.DataFrame({"a": [WORD, "x"] * 30, "b": [NUMBER, 1] * 30})
     return parquet(folder, frame)

@@ -4,20 +4,14 @@ As in ``test_corpus_frames``, most fits stop where all cells have been looked at
 files go all the way to a release that is read back.
 """
 
-import logging
-
 import pytest
-import typer
-from nasty_files import ANY, FILES, NUMBER, WORD
-from typer.testing import CliRunner
+from nasty_files import ANY, FILES
 
 from fairveil import chain
-from fairveil.cli import app
 from fairveil.errors import FairveilError
 from fairveil.schema import Column, Schema
 from fairveil.tables.files import read_table
 
-MOST_SHOWN = 2500  # characters; a line that names a path and repeats no field
 OF_FITS = ("name is too long", "too many columns")  # a draft is free, and edited
 REACHED = "all that looks at cells has been done"
 
@@ -28,39 +22,6 @@ def intake_only(monkeypatch):
         raise FairveilError(REACHED)
 
     monkeypatch.setattr(chain, "measured", reached)
-
-
-@pytest.fixture(scope="session")
-def command():
-    """The program, put together once."""
-    return typer.main.get_command(app)
-
-
-@pytest.fixture
-def run(command, tmp_path, caplog, recwarn, monkeypatch):
-    """Run a command; whatever it says holds no cell, and a failure is one line."""
-    monkeypatch.setattr("typer.testing._get_command", lambda _: command)
-    caplog.set_level(logging.INFO)
-
-    def call(*args):
-        before = {p for p in tmp_path.rglob("*") if p.suffix == ".tmp"}
-        result = CliRunner().invoke(app, [str(a) for a in args], prog_name="fairveil")
-        warned = "".join(str(w.message) for w in recwarn)
-        for text in (result.output, caplog.text, warned):
-            assert WORD not in text
-            assert str(NUMBER) not in text
-            assert "Traceback" not in text
-            assert len(text) < MOST_SHOWN
-        assert {p for p in tmp_path.rglob("*") if p.suffix == ".tmp"} == before
-        assert isinstance(result.exception, SystemExit | None)
-        assert result.exit_code in (0, 2), result.output
-        if result.exit_code:
-            assert result.stdout == ""
-            (line,) = result.stderr.splitlines()
-            assert line.startswith("Error: ")
-        return result
-
-    return call
 
 
 def agrees(result, told):

@@ -54,6 +54,41 @@ def test_dates_become_seconds():
     np.testing.assert_array_equal(t.numbers(gaps), [3600, 7200])
 
 
+def test_years_that_nanoseconds_do_not_reach_become_seconds():
+    ends = np.array(["0001-01-01", "NaT", "9999-12-31"], dtype="datetime64[us]")
+    first, last = -62_135_596_800, 253_402_214_400  # of the proleptic calendar
+    for moments in (pd.Series(ends), pd.Series(ends).dt.tz_localize("UTC")):
+        np.testing.assert_array_equal(t.numbers(moments), [first, np.nan, last])
+
+
+def test_numbers_that_no_float_holds_are_missing():
+    wild = pd.Series([10**400, -(10**400), 5, None], dtype=object)
+    np.testing.assert_array_equal(t.numbers(wild), [np.nan, np.nan, 5, np.nan])
+
+
+def nested_columns():
+    yield pd.Series([[1], [2]])
+    yield pd.Series([{"x": 1}, None])
+    yield pd.Series([np.arange(2), "x"])
+    pa = pytest.importorskip("pyarrow")
+    for kind in (
+        pa.list_(pa.int64()),
+        pa.large_list(pa.int64()),
+        pa.list_(pa.int8(), 1),
+    ):
+        yield pd.Series([[1], None], dtype=pd.ArrowDtype(kind))
+    yield pd.Series([{"x": 1}], dtype=pd.ArrowDtype(pa.struct([("x", pa.int64())])))
+
+
+def test_cells_of_several_values_are_refused_by_the_name_of_their_column():
+    for cells in nested_columns():
+        with pytest.raises(TableError, match=r"no single values.*'odd'") as caught:
+            t.door(pd.DataFrame({"fine": ["x"] * len(cells), "odd": cells}))
+        assert "fine" not in str(caught.value)
+    mixed = pd.DataFrame({"fine": [b"x", (1, 2), 1, None]})
+    assert t.door(mixed).equals(mixed)
+
+
 def test_infinite_numbers_are_missing_and_huge_ones_held():
     wild = pd.Series([np.inf, -np.inf, 1e300, -1e300, 2.0])
     np.testing.assert_array_equal(t.numbers(wild), [np.nan, np.nan, 1e100, -1e100, 2])

@@ -119,6 +119,16 @@ def test_what_cannot_be_reported_on(place, tmp_path, monkeypatch, change, kind, 
     assert not record.exists()  # a report that was not made is not noted
 
 
+def test_a_record_that_is_none_is_refused_before_the_work(place):
+    names = [place / name for name in ("real.csv", "s.csv", "m.fairveil")]
+    stages = []
+    with pytest.raises(ConfigError, match="record file is not JSON"):
+        internal_report(
+            *names, record=place / "s.csv", progress=lambda *at: stages.append(at[0])
+        )
+    assert set(stages) == {"tables"}
+
+
 def test_its_json_is_read_again(made, tmp_path):
     (path,) = made.save(tmp_path / "r.json")
     assert path.stat().st_mode & 0o077 == 0  # for its owner only

@@ -7,6 +7,7 @@ nothing is learnt from order, so that permuting rows permutes the outcome.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fairveil import _check
+from fairveil import _check, _objects
 from fairveil._types import Floats
 from fairveil.errors import TableError, problem
 
@@ -24,6 +25,8 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 
 MISSING = -1
 _LARGEST = 1e100
+_TOLD = 5  # column names in a message
+_NESTED = re.compile("(large_|fixed_size_)?list|struct|map")  # Arrow's own names
 FEWEST = 2  # groups, classes or kinds of rows that can be told apart at all
 
 _NUMBER_KINDS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
@@ -47,7 +50,8 @@ def door(data: Any) -> pd.DataFrame:
     """Any frame narwhals knows as a pandas frame with a fresh index.
 
     Raises:
-        TableError: not a frame, no rows, or a column name stands twice.
+        TableError: not a frame, no rows, a column name that stands twice, or cells that
+            hold several values.
     """
     if isinstance(data, pd.DataFrame):
         frame = data
@@ -65,10 +69,36 @@ def door(data: Any) -> pd.DataFrame:
         eager = native.collect() if isinstance(native, nw.LazyFrame) else native
         frame = eager.to_pandas()
     if frame.columns.has_duplicates:
-        raise TableError(problem("a column name stands twice"))
+        raise TableError(
+            problem("a column name stands twice", try_="one name for each column")
+        )
     if frame.empty:
-        raise TableError(problem("the table has no rows or no columns"))
+        raise TableError(
+            problem(
+                "the table has no rows or no columns",
+                got=", ".join(map(str, frame.columns[:_TOLD])) or "no columns",
+                try_="a table with a header and rows",
+            )
+        )
+    nested = [str(name) for name, cells in frame.items() if _is_nested(cells)]
+    if nested:
+        raise TableError(
+            problem(
+                "cells of a column are no single values, but lists or the like",
+                got=", ".join(nested[:_TOLD]),
+                try_="leaving the column out of all tables",
+            )
+        )
     return frame.reset_index(drop=True)
+
+
+def _is_nested(cells: pd.Series) -> bool:
+    """Whether some cell is a list, a mapping or another thing that is never a label."""
+    if isinstance(cells.dtype, pd.ArrowDtype):
+        return _NESTED.match(str(cells.dtype.pyarrow_dtype)) is not None
+    if cells.dtype != object or pd.api.types.infer_dtype(cells) != "mixed":
+        return False
+    return not all(map(pd.api.types.is_hashable, cells))
 
 
 def paired(first: Any, second: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -136,13 +166,15 @@ def _floats(series: pd.Series) -> Floats | None:
     if pd.api.types.is_numeric_dtype(series):
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     if pd.api.types.is_datetime64_any_dtype(series):
-        since = pd.to_datetime(series, utc=True) - pd.Timestamp(0, tz="UTC")
+        # 1970 in the coarsest unit: in nanoseconds, years before 1677 do not exist
+        start = pd.Timestamp(0, tz="UTC").as_unit("s")
+        since = pd.to_datetime(series, utc=True) - start
         return since.dt.total_seconds().to_numpy(dtype=np.float64)
     if pd.api.types.is_timedelta64_dtype(series):
         return series.dt.total_seconds().to_numpy(dtype=np.float64)
     if series.dtype != object or pd.api.types.infer_dtype(series) not in _NUMBER_KINDS:
         return None
-    return np.array([np.nan if pd.isna(v) else float(v) for v in series])
+    return np.array([_objects.as_number(value) for value in series])
 
 
 def key(value: Any) -> str:

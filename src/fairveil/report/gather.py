@@ -102,6 +102,8 @@ def internal_report(  # noqa: PLR0913  (tables and roles, by keyword)
     roles = _roles(told, sensitive, target, positive, legitimate)
     _check_names(tables, roles, secrets or ())
     trade = None if frontier is None else _frontier(frontier, model)
+    if record is not None:  # refused before the work, noted when it is done
+        Record.load(record, missing=True)
     own = [*roles["sensitive"], roles["target"]]
     hidden = [name for name in dict.fromkeys(own) if name] or None
     measured = _measured(tables, roles, seed, done)
