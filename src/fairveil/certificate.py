@@ -216,13 +216,15 @@ def _totals(path: str | Path, statement: Statement) -> dict[str, Any]:
 
 
 def _hash_of(path: str | Path) -> tuple[str, int]:
-    """SHA-256 of a file, and its size."""
-    digest, size = hashlib.sha256(), 0
+    """SHA-256 of a regular file, and its size; a pipe or a device may never end."""
+    digest, size = hashlib.sha256(), -1
     try:
-        with Path(path).open("rb") as file:
-            while part := file.read(_CHUNK):
-                digest.update(part)
-                size += len(part)
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                size = 0
+                while part := file.read(_CHUNK):
+                    digest.update(part)
+                    size += len(part)
     except OSError:
         size = -1
     if size < 0:

@@ -31,6 +31,8 @@ def test_a_release_belongs_typed_or_as_text(rows, tiny_schema, tmp_path):
         lambda t: t.assign(sex=t["sex"].where(t.index > 0, "d")),
         lambda t: t.assign(member=t["member"].astype(object).where(t.index > 0, "no")),
         lambda t: t.assign(city=pd.Series("east", index=t.index)),
+        lambda t: t.assign(city=[["west"]] * len(t)),
+        lambda t: t.assign(age=[{"years": 30}] * len(t)),
     ],
 )
 def test_one_cell_or_column_that_the_schema_does_not_know(rows, tiny_schema, change):

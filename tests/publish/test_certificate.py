@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import jsonschema
 import pytest
@@ -208,6 +209,9 @@ def test_other_wrong_inputs(place, tmp_path, certificate):
     Book.create(tmp_path / "l", name="x", epsilon=2.0, delta=1e-4, unit="patient")
     with pytest.raises(ConfigError, match="another unit"):
         certify(place / "m.fairveil", ledger=tmp_path / "l")
+    os.mkfifo(tmp_path / "pipe.csv")  # nobody writes into it: reading would wait
+    with pytest.raises(TableError, match="output cannot be read"):
+        certify(place / "m.fairveil", output=tmp_path / "pipe.csv")
     with pytest.raises(ConfigError, match=r"\.html or \.json"):
         certificate.save(tmp_path / "c.pdf")
     with pytest.raises(TableError, match="cannot be written"):

@@ -31,6 +31,8 @@ def _fits(values: Any, column: Column) -> bool:
     if missing.any() and not column.nullable:
         return False
     there = values[~missing]
+    if there.dtype == object and there.map(pd.api.types.is_list_like).any():
+        return False  # Parquet's lists and mappings, which no release has
     if column.kind == "numeric":
         numbers = np.asarray(pd.to_numeric(there, errors="coerce"), dtype=np.float64)
         low, high = column.ends()

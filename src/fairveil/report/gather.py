@@ -194,7 +194,8 @@ class _Tables:
             return self.real, self.control
         few = 10  # rows; the splitter's own refusal would tell their number
         if len(self.real) < few:
-            raise TableError(problem("the real table has too few rows for a report"))
+            what = "the real table has too few rows for a report"
+            raise TableError(problem(what, try_="control rows of their own"))
         return evaluate.split(self.real, test=_TEST)
 
     @property

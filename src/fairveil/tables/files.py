@@ -223,7 +223,13 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     return _parsed(
         file,
         lambda: pd.read_parquet(file, engine="pyarrow", dtype_backend="numpy_nullable"),
-        TableError(problem("the Parquet file cannot be read", got=str(file))),
+        TableError(
+            problem(
+                "the Parquet file cannot be read",
+                got=str(file),
+                try_="writing it anew, or a CSV file",
+            )
+        ),
     )
 
 
@@ -264,7 +270,13 @@ def _check_header(file: Path) -> None:
     if "\0" in "".join(names) or names[0].lstrip().startswith(_OTHER_FORMATS):
         raise _unreadable(file)  # not said why: this line may hold real values
     if any(not name.strip() for name in names):
-        raise TableError(problem("a column of the file has no name", got=str(file)))
+        raise TableError(
+            problem(
+                "a column of the file has no name",
+                got=str(file),
+                try_="a first line with one name for each column",
+            )
+        )
     if len(set(names)) < len(names):
         # not said which: without a header this line would hold real values
         raise TableError(
