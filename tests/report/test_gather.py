@@ -91,6 +91,7 @@ def test_it_is_noted_and_a_later_choice_is_seen(place, quick, tmp_path, tiny_mod
         ({"release": "real.csv"}, TableError, "release is the real table"),
         ({"release": "m.fairveil"}, Exception, "not supported"),
         ({"real": "lacking.csv"}, TableError, "lacks columns of the model"),
+        ({"real": "n" * 1000 + ".csv"}, TableError, "table file cannot be read"),
         ({"positive": "x"}, ConfigError, "belongs to a target"),
         ({"sensitive": ["sex", "sex"]}, ConfigError, "sensitive"),
         ({"sensitive": ["x"]}, TableError, "no such column; got 'x'"),

@@ -222,11 +222,21 @@ def _tables(real: Any, control: Any, release: str | Path, schema: Schema) -> _Ta
 
 def _same(one: str | Path, other: str | Path) -> bool:
     first, second = Path(one), Path(other)
-    return first.exists() and second.exists() and first.samefile(second)
+    try:
+        return first.samefile(second)
+    except OSError:  # one that is not there, or no name at all, is refused when read
+        return False
 
 
 def _read(table: Any) -> Any:
-    return read_table(table, typed=True) if isinstance(table, (str, Path)) else table
+    if not isinstance(table, (str, Path)):
+        return table
+    try:
+        return read_table(table, typed=True)
+    except OSError:  # a name that no system takes
+        pass
+    what = "the table file cannot be read"
+    raise TableError(problem(what, got=str(table), try_="a name that the system takes"))
 
 
 def _chosen(table: Any, schema: Schema) -> pd.DataFrame:
