@@ -20,6 +20,7 @@
 #   make export-tools  the environment that the tests of exports validate them with
 #   make site    this documentation as pages, in build/site; a broken link fails
 #   make cli-page  docs/reference/cli.md, from the program itself
+#   make studio-pictures  docs/studio/*.png: the studio on Adult, in Chromium
 #   make site-tools  the environment that builds the site
 #   make lint    ruff and pyright only
 #   make lock    resolve the locked versions again (UPGRADE=--upgrade for the newest)
@@ -47,7 +48,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed step sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page site-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed step sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page studio-pictures site-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -129,6 +130,9 @@ site: site-tools cli-page
 
 cli-page: $(VENV)/.run
 	$(BIN)/python tools/cli_reference.py
+
+studio-pictures: $(VENV)/.test
+	$(BIN)/python tools/studio_pictures.py
 
 site-tools: $(VENV)/site-tools/.made
 

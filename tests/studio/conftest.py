@@ -1,7 +1,6 @@
 """A table whose values would be known anywhere, a desk, and a server of it."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,13 @@ pytest.importorskip("starlette", reason="the extra 'studio' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'studio' is not installed")
 
 from studio_desk import answered
+from studio_programs import STUBS
 
 from fairveil.studio import commands
 from fairveil.studio.desk import Desk
-from fairveil.studio.jobs import Programs
 from fairveil.studio.server import Studio
 
 HERE = Path(__file__).parent
-PROGRAM = str(HERE / "studio_program.py")
-STUB = str(HERE / "studio_stub.py")
-TINY = Programs(
-    (sys.executable, PROGRAM, "fairveil"), (sys.executable, PROGRAM, "work")
-)
-STUBS = Programs((sys.executable, STUB, "fairveil"), (sys.executable, STUB, "work"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from studio_desk import posted, wait
+from studio_programs import TINY
 
 from fairveil.errors import ConfigError
 from fairveil.privacy.book import Book
@@ -19,14 +20,9 @@ from fairveil.studio import commands
 from fairveil.studio.answers import AnswerError
 from fairveil.studio.desk import ASKED, Desk
 from fairveil.studio.folder import Folder
-from fairveil.studio.jobs import BusyError, Job, Lock, Programs
+from fairveil.studio.jobs import BusyError, Job, Lock
 
 HERE = Path(__file__).parent
-
-
-def real(word):
-    program = str(HERE / "studio_program.py")
-    return (sys.executable, program, word)
 
 
 def test_questions_come_in_their_order(table, desk):
@@ -112,7 +108,7 @@ def test_two_tabs_of_one_server_spend_once(studio, desk):
         first, second = posted(tab, "confirm", form), posted(tab, "confirm", form)
     assert (first.status_code, first.headers["location"]) == (303, "work")
     assert second.status_code == 409
-    assert "work is going on" in second.text
+    assert "Work is going on" in second.text
 
 
 def test_a_second_server_can_see_and_stop_but_not_spend(desk, table):
@@ -223,7 +219,7 @@ def test_a_killed_server_leaves_ledger_and_files_consistent(table, monkeypatch):
     wait(here.exists, 120)
     server.send_signal(signal.SIGKILL)
     server.communicate()
-    desk = Desk(Programs(real("fairveil"), real("work")))
+    desk = Desk(TINY)
     desk.folder = Folder(Folder.beside(table))
     assert desk.state() == "elsewhere"
     (running,) = Book.open(f"{table}.ledger").fits()
@@ -258,7 +254,5 @@ def test_answers_are_found_again_by_a_new_server(desk, table):
 def test_a_table_that_cannot_be_read_is_said_so(table, path, field):
     (table.parent / "people.txt").write_text("a", encoding="utf-8")
     with pytest.raises(AnswerError) as refused:
-        Desk(Programs(real("fairveil"), real("work"))).choose_table(
-            str(table.parent / path)
-        )
+        Desk(TINY).choose_table(str(table.parent / path))
     assert refused.value.field == field

@@ -307,9 +307,10 @@ def _number(
     except ValueError:
         value = math.nan
     if not (low < value <= most and math.isfinite(value)):
+        within = "" if low < 0 else f" above {low:g}, at most {most:g}"
         raise AnswerError(
             problem(
-                f"{what} has to be a number above {low:g}, at most {most:g}",
+                f"{what} has to be a number{within}",
                 got=text[:40],
                 try_="a number such as 1 or 0.5",
             ),

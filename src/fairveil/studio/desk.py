@@ -72,25 +72,23 @@ class Desk:
         return advice.account(self.ledger, self.answers)
 
     def state(self) -> str:
-        """``asking``, ``working``, ``elsewhere``, ``paid`` or ``fitted``.
+        """``asking``, ``working``, ``elsewhere``, ``paid``, ``stuck`` or ``fitted``.
 
         ``elsewhere``: a child of an earlier server still works. ``paid``: the budget is
-        spent, and the model is still to be made of what it bought.
+        spent, and the model is still to be made of what it bought. ``stuck``: the model
+        is there, and could not be read.
         """
         with self._latch:
             self._settle()
             if self.job is not None:
                 return "working"
-            if self.folder is None:
-                return "asking"
-            if self.folder.lock.holder() is not None:
-                return "elsewhere"
-            if self.folder.facts.exists():
-                return "fitted"
-            if self.folder.model.exists():
-                self._describe()
-                return "working"
-            return "paid" if self.folder.part.exists() else "asking"
+            found = "asking" if self.folder is None else self.folder.stage()
+            if found != "made":
+                return found
+            if self.failed:
+                return "stuck"
+            self._describe()
+            return "working"
 
     def step(self) -> str:
         """The first question that is still open."""
@@ -253,9 +251,12 @@ class Desk:
             self._begin("fit", words)
 
     def resume(self) -> None:
-        """Make the model of a checkpoint; it costs nothing and reads no table."""
+        """Make the model of a checkpoint, or read it; that costs and reads nothing."""
         with self._latch:
             self._free()
+            if self.place.model.exists():
+                self._describe()
+                return
             self._begin("fit", commands.resume(self.programs, self.place))
 
     def stop(self) -> None:

@@ -62,6 +62,19 @@ class Folder:
             what = "the folder for the results cannot be written"
             raise TableError(problem(what, got=str(self.path)))
 
+    def stage(self) -> str:
+        """How far it is, by its files: ``asking``, ``paid``, ``made`` or ``fitted``.
+
+        ``elsewhere`` where a child works in it. ``made``: the model was not read yet.
+        """
+        if self.lock.holder() is not None:
+            return "elsewhere"
+        if self.facts.exists():
+            return "fitted"
+        if self.model.exists():
+            return "made"
+        return "paid" if self.part.exists() else "asking"
+
     def release(self, number: int) -> Path:
         """The folder of the release that was chosen as the first, second and so on."""
         return self.path / f"{_RELEASE}{number}"

@@ -121,7 +121,7 @@ def reachable(desk: Desk) -> tuple[str, ...]:
     if state == "fitted":
         chosen = desk.place.releases()
         return ("table", "dial", *(["release"] if chosen else []))
-    if state == "paid":
+    if state in ("paid", "stuck"):
         return ("table", "work")
     if not desk.answers.table:
         return ("table",)
@@ -132,7 +132,7 @@ def reachable(desk: Desk) -> tuple[str, ...]:
 def home(desk: Desk) -> str:
     """The step where the steward is."""
     state = desk.state()
-    if state in ("working", "elsewhere", "paid"):
+    if state in ("working", "elsewhere", "paid", "stuck"):
         return "work"
     if state == "fitted":
         return "release" if desk.place.releases() else "dial"
