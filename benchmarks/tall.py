@@ -4,6 +4,7 @@ Each job is a process of its own: a fit without a schema, from a file, and a sam
 10,000 rows; its wall and CPU seconds and peak memory are added to a file of JSON rows,
 and put between the marks of docs/scale.md. ``--made ROWS`` samples so many rows from
 the model of the widest table into Parquet and fits that file with the schema found.
+``--wide`` makes 200 columns of 50,000 rows that hang together by eight hidden numbers.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from fairveil import FairVeil
 from fairveil.bench.ours import build
 
@@ -26,6 +30,7 @@ TABLES = {
     "kdd_census_income": "kdd_census_income.csv.gz",
 }
 WIDEST = "kdd_census_income"
+WIDE, WIDE_COLUMNS, HIDDEN = 50_000, 200, 8  # rows, columns, what they hang on
 BEGIN, END = "<!-- tall: begin -->", "<!-- tall: end -->"
 HEAD = (
     "| table | rows | columns | wall seconds | CPU seconds | peak GB | load | build |"
@@ -40,6 +45,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=Path("docs/scale.md"))
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--made", type=int, default=0, help="rows of a made table")
+    parser.add_argument("--wide", action="store_true", help="200 made columns, too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     wish = parser.parse_args()
     wish.work.mkdir(parents=True, exist_ok=True)
@@ -48,6 +54,8 @@ def main() -> None:
         return
     for name in filter(None, wish.tables.split(",")):
         keep(wish, job(wish, name))
+    if wish.wide:
+        keep(wish, job(wish, "wide"))
     if wish.made:
         keep(wish, job(wish, "made"))
 
@@ -60,8 +68,27 @@ def job(wish: argparse.Namespace, name: str) -> dict[str, Any]:
         made = wish.work / f"made-{wish.made}.parquet"
         if not made.exists():
             FairVeil.load(model_of(wish, WIDEST)).sample_to(made, wish.made)
+    if name == "wide":
+        widened().to_parquet(wish.work / "wide.parquet")
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def widened(seed: int = 0) -> pd.DataFrame:
+    """A made table: of four columns three are categories, one is a number."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.standard_normal((WIDE, HIDDEN))
+    columns: dict[str, np.ndarray] = {}
+    for i in range(WIDE_COLUMNS):
+        score = hidden @ rng.standard_normal(HIDDEN) / HIDDEN**0.5
+        score = score + rng.standard_normal(WIDE)
+        if i % 4 == 3:  # noqa: PLR2004  (the fourth)
+            columns[f"number {i}"] = np.round(50 + 20 * score, i % 3)
+            continue
+        ends = np.quantile(score, np.sort(rng.random(rng.integers(1, 12))))
+        places = np.searchsorted(ends, score)
+        columns[f"category {i}"] = np.array([f"v{k}" for k in range(13)])[places]
+    return pd.DataFrame(columns)
 
 
 def model_of(wish: argparse.Namespace, name: str) -> Path:
@@ -74,7 +101,8 @@ def fitted(wish: argparse.Namespace, name: str) -> dict[str, Any]:
         source = wish.work / f"made-{wish.made}.parquet"
         schema = FairVeil.load(model_of(wish, WIDEST)).schema_
     else:
-        source, schema = wish.data / TABLES[name], None
+        known = wish.work / "wide.parquet" if name == "wide" else None
+        source, schema = known or wish.data / TABLES[name], None
     model = FairVeil(epsilon=1.0, fairness=None, schema=schema).fit(source)
     model.sample(10_000)
     row = {
@@ -93,9 +121,8 @@ def fitted(wish: argparse.Namespace, name: str) -> dict[str, Any]:
 
 def counted(path: Path) -> int:
     """Rows of a public file, for the page; after the fit has been timed."""
-    import pandas as pd  # noqa: PLC0415  (for this alone)
-
-    return len(pd.read_csv(path))
+    read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
+    return len(read(path))
 
 
 def keep(wish: argparse.Namespace, row: dict[str, Any]) -> None:
