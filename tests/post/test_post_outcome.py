@@ -114,7 +114,7 @@ def test_models_that_do_not_see_the_column_keep_a_gap_that_blind_closes(rows, aw
     assert 0.2 * before < left < 0.9 * before
     half = proxy_gap(fitted(rows, blind=0.5).apply(rows, np.random.default_rng(2)))
     whole = fitted(rows, blind=1.0).apply(rows, np.random.default_rng(2))
-    assert proxy_gap(whole) < 0.02
+    assert proxy_gap(whole) < 0.03  # the shares of all rows come after the proxies
     assert half == pytest.approx(left / 2, abs=0.02)
     assert gap(whole) < 0.03
 

@@ -186,18 +186,23 @@ def group_weights(
 
 
 def _closed(before: Floats, weights: Floats, strength: float, blind: float) -> Floats:
-    """Multipliers that close the group gaps, then a part of the proxy gaps left.
+    """Multipliers that close the group gaps and a part of the proxy gaps left by that.
 
-    The last weight is that of all rows, whose shares stay.
+    The last weight is that of all rows, whose shares stay. Those of the proxies are
+    found first, with the shares let go: held there too, closing a quarter of small
+    proxy gaps has made releases useless (AUROC .69 to .59 on the insurance table).
     """
     half = weights.shape[1] // 2
-    aware = np.r_[:half, 2 * half]
+    own, proxies, aware = np.s_[:half], np.s_[half:-1], np.r_[:half, 2 * half]
     wanted = tilt.gaps(before, weights)
-    wanted[:half] *= 1.0 - strength
+    wanted[own] *= 1.0 - strength
     theta = np.zeros_like(wanted)
-    theta[aware] = tilt.solved(before, weights[:, aware], wanted[aware])
-    if blind * strength == 0.0:
-        return theta
-    found = tilt.gaps(tilt.tilted(before, weights, theta), weights)
-    wanted[half:-1] = (1.0 - blind * strength) * found[half:-1]
-    return tilt.solved(before, weights, wanted)
+    if blind * strength > 0.0:
+        theta[own] = tilt.solved(before, weights[:, own], wanted[own])
+        left = tilt.gaps(tilt.tilted(before, weights, theta), weights)[proxies]
+        asked = np.concatenate([wanted[own], (1.0 - blind * strength) * left])
+        theta[:-1] = tilt.solved(before, weights[:, :-1], asked)
+        theta[own] = 0.0
+    named = tilt.tilted(before, weights, theta)
+    theta[aware] = tilt.solved(named, weights[:, aware], wanted[aware])
+    return theta
