@@ -138,7 +138,7 @@ class Job:
         lock: Lock | None = None,
     ) -> None:
         self.kind, self.stopping = kind, False
-        self._lines: list[bytes] = []
+        self._told, self._wrong = b"", b""
         self._began = time.monotonic()
         held = None if lock is None else lock.take()
         read, write = os.pipe()
@@ -157,6 +157,7 @@ class Job:
         self._readers = [
             threading.Thread(target=self._listen, args=(read,), daemon=True),
             threading.Thread(target=self._collect, daemon=True),
+            threading.Thread(target=self._hear, daemon=True),
         ]
         for reader in self._readers:
             reader.start()
@@ -165,20 +166,21 @@ class Job:
         self, command: Sequence[str], write: int, held: int | None
     ) -> subprocess.Popen[bytes]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        place = os.devnull if self._said is None else self._said
-        said = os.open(place, flags, 0o600)
+        # what a harmless reader prints is kept in memory alone
+        said = None if self._said is None else os.open(self._said, flags, 0o600)
         try:
             process = subprocess.Popen(  # noqa: S603  (our own programs)
                 list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if self.kind != "fit" else said,
-                stderr=said,
+                stderr=subprocess.PIPE if said is None else said,
                 pass_fds=[write, *([] if held is None else [held])],
                 env={**os.environ, PIPE: str(write)},
                 start_new_session=True,  # Ctrl-C at the terminal is the server's
             )
         finally:
-            os.close(said)
+            if said is not None:
+                os.close(said)
         if held is not None:
             os.ftruncate(held, 0)
             os.pwrite(held, f"{process.pid}\n".encode("ascii"), 0)
@@ -219,21 +221,20 @@ class Job:
         """What a child of ``work`` told as JSON; empty where it told nothing."""
         self.wait()
         try:
-            found = _files.parse_json(b"".join(self._lines))
+            found = _files.parse_json(self._told)
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
 
     def said(self) -> str:
         """The last line of what it printed, without escape codes."""
-        if self._said is None:
-            return ""
         try:
-            text = self._said.read_bytes()[-_MOST_SAID:].decode("utf-8", "replace")
+            raw = self._wrong if self._said is None else self._said.read_bytes()
         except OSError:
             return ""
+        text = raw[-_MOST_SAID:].decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return lines[-1] if lines else ""
+        return lines[-1].removeprefix("Error: ") if lines else ""
 
     def _listen(self, read: int) -> None:
         with os.fdopen(read, "rb") as lines:
@@ -253,7 +254,12 @@ class Job:
     def _collect(self) -> None:
         if self._out is not None:
             with self._out:
-                self._lines.append(self._out.read())
+                self._told = self._out.read()
+
+    def _hear(self) -> None:
+        if self._process.stderr is not None:
+            with self._process.stderr as wrong:
+                self._wrong = wrong.read()
 
 
 def ask_to_stop(pid: int) -> None:
