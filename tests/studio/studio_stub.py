@@ -12,7 +12,13 @@ from pathlib import Path
 def draft(told):
     with Path(told["table"]).open(encoding="utf-8") as file:
         names = next(csv.reader(file))
-    facts = {"kind": "categorical", "whole": False, "different": 2, "missing": False}
+    facts = {
+        "kind": "categorical",
+        "whole": False,
+        "written": False,
+        "different": 2,
+        "missing": False,
+    }
     return {
         "rows": 1500,
         "columns": [

@@ -32,12 +32,21 @@ FACTS: Mapping[str, str] = {
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MOST_EPSILON = 20.0
 _WHOLE, _DECIMAL, _LIST, _YES_NO = "whole", "decimal", "list", "yes-no"
+_DATE, _MOMENT = "date", "datetime"
 DECLARED: Mapping[str, str] = {
     "": "nothing: find it under the budget",
     _WHOLE: "a whole number, between two bounds",
     _DECIMAL: "a decimal number, between two bounds",
     _LIST: "one of a list of values",
     _YES_NO: "yes or no (True and False)",
+    _DATE: "a date, between two days",
+    _MOMENT: "a date with a time of day, between two days",
+}
+LAYOUTS: Mapping[str, str] = {
+    "": "2026-12-31",
+    "%d.%m.%Y": "31.12.2026",
+    "%d/%m/%Y": "31/12/2026",
+    "%m/%d/%Y": "12/31/2026",
 }
 
 
@@ -147,7 +156,8 @@ def with_columns(now: Answers, form: Form, personal: Collection[str]) -> Answers
     Args:
         now: the answers so far.
         form: fields ``anew``, ``facts``, and for column number i ``kind-i`` with
-            ``lower-i``, ``upper-i``, ``places-i``, ``values-i`` and ``missing-i``.
+            ``lower-i``, ``upper-i``, ``places-i``, ``layout-i``, ``values-i`` and
+            ``missing-i``.
         personal: columns that are named like personal data.
 
     Raises:
@@ -276,6 +286,12 @@ def _declared(form: Form, name: str, kind: str, place: int) -> dict[str, Any]:
         facts |= {"kind": "categorical", "categories": values}
     elif kind == _YES_NO:
         facts |= {"kind": "boolean", "dtype": "boolean" if missing else "bool"}
+    elif kind in (_DATE, _MOMENT):
+        ends = {end: _text(form, f"{end}-{place}") for end in ("lower", "upper")}
+        layout = _text(form, f"layout-{place}") if kind == _DATE else ""
+        if layout not in LAYOUTS:
+            raise AnswerError(problem("dates are not written so"), f"layout-{place}")
+        facts |= {"kind": kind, **ends, **({"layout": layout} if layout else {})}
     else:
         raise AnswerError(problem("there is no such kind"), f"kind-{place}")
     try:

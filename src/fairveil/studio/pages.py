@@ -166,6 +166,7 @@ def _columns(desk: Desk) -> dict[str, Any]:
         "kinds": KINDS,
         "facts": given.FACTS,
         "declared": given.DECLARED,
+        "layouts": given.LAYOUTS,
         "typed": now.declared,
     }
 

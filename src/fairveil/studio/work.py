@@ -9,6 +9,7 @@ nothing of it stands in the list of processes; the result is JSON on standard ou
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from fairveil.schema import Schema
 
+_DAY = len("2026-12-31")
 _OPEN = "unknown"  # kind of a column that no draft can tell
 _EXPLORING = {"reference": 1.0, "baselines": 1.0, "candidates": 5.0}
 _CHOOSING = {"generator": 6.0, "rows": 2.0, "certificate": 1.0}
@@ -59,7 +61,7 @@ def declare() -> None:
     told = _told()
     rows = read_table(told["table"], typed=True)
     left = [name for name in rows.columns if name not in told["without"]]
-    drafted = Schema.infer(rows[left], declare_public=True)
+    drafted = Schema.infer(_with_dates(rows[left]), declare_public=True)
     said = f"{told['declared_by']} ({drafted.declared_by})"
     _saved(drafted.model_copy(update={"declared_by": said}), told)
 
@@ -210,16 +212,62 @@ def _drafted(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     except SchemaError:
         facts = {"kind": _OPEN}
     present = series.dropna()
+    written, _layout = _written(present)
     different = len(present.unique())
     return {
         "name": str(name),
-        "kind": facts["kind"],
+        "kind": written or facts["kind"],
+        "written": bool(written),
         "whole": facts.get("decimals") == 0,
         "different": different,
         "missing": bool(len(present) < len(series)),
         "unique": different == len(present) > 1,
         "personal": personal(str(name)),
     }
+
+
+def _written(present: Any) -> tuple[str, str]:
+    """Kind and layout of text that is all dates, or all moments; else nothing.
+
+    A private fit guesses no type from values: the steward is asked.
+    """
+    from fairveil.studio.answers import LAYOUTS
+
+    cells = list(present.unique())
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if not texts or len(texts) < len(cells):
+        return "", ""
+    for layout in LAYOUTS:
+        if (layout or _longest(texts) <= _DAY) and _reads(texts, "date", layout):
+            return "date", layout
+    return ("datetime", "") if _reads(texts, "datetime", "") else ("", "")
+
+
+def _longest(texts: list[str]) -> int:
+    return max(map(len, texts))
+
+
+def _reads(texts: list[str], kind: str, layout: str) -> bool:
+    """Whether all text can be read; the first that cannot be ends it."""
+    from fairveil._temporal import of_cell
+
+    try:
+        read = (of_cell(text, kind, None, layout or None) for text in texts)
+        return all(found is not None for found in read)
+    except (ValueError, OverflowError):
+        return False
+
+
+def _with_dates(rows: Any) -> Any:
+    """The rows with Python's dates in place of text that is all written 2026-12-31."""
+    days = [n for n in rows.columns if _written(rows[n].dropna()) == ("date", "")]
+    read = dt.date.fromisoformat
+    return rows.assign(
+        **{
+            name: [read(c.strip()) if isinstance(c, str) else None for c in rows[name]]
+            for name in days
+        }
+    )
 
 
 def _saved(schema: Schema, told: Mapping[str, Any]) -> None:
