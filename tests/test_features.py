@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "features.md").read_text(encoding="utf-8")
 HEAD = ["feature", "how fairveil does it", "page", "tests"]
-FEATURES = 53
+FEATURES = 54
 
 
 def rows():
