@@ -16,7 +16,7 @@ from studio_programs import TINY
 
 from fairveil.errors import ConfigError
 from fairveil.privacy.book import Book
-from fairveil.studio import commands
+from fairveil.studio import commands, pages
 from fairveil.studio.answers import AnswerError
 from fairveil.studio.desk import ASKED, Desk
 from fairveil.studio.folder import Folder
@@ -132,6 +132,9 @@ def test_progress_tells_stage_spending_and_time_left(desk):
     wait(lambda: desk.job.progress.part)
     told = desk.job.progress
     assert (told.stage, told.part) == ("marginals", 0.5)
+    shown = pages.render("work", **pages.context(desk, "work", {}, None))
+    assert pages.STAGES["marginals"] in shown
+    assert 'aria-current="step"><span class="label">Spend it' in shown
     assert told.spent == "epsilon 0.4 of 1"
     assert told.left.endswith("s")
 

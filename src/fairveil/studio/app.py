@@ -189,8 +189,7 @@ class _Studio:
 
     def _progress(self, _: Request) -> Response:
         state = self._desk.state()
-        job = self._desk.job
-        told = {} if job is None else vars(job.progress)
+        told = {} if self._desk.job is None else vars(pages.progress(self._desk))
         busy = state in ("working", "elsewhere")
         return JSONResponse({"working": busy, **told})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -54,6 +54,13 @@ WORK: Mapping[str, str] = {
     "explore": "Comparing releases of the fit",
     "choose": "Making the release and its certificate",
     "report": "Making the internal report",
+}
+STAGES: Mapping[str, str] = {  # those of a fit, for somebody who never trained a model
+    "marginals": "counting how columns go together, with noise",
+    "warm start": "learning from the noisy counts",
+    "vae": "learning from rows, with noise",
+    "clusters": "sorting what was learnt into groups",
+    "generator": "learning to make rows; no real row is read",
 }
 _MOST_LISTED = 500
 _TABLES = (".csv", ".csv.gz", ".parquet")
@@ -188,9 +195,16 @@ def _work(desk: Desk) -> dict[str, Any]:
         "state": state,
         "kind": kind,
         "words": WORK[kind],
-        "progress": job.progress if job else Progress(),
+        "progress": progress(desk),
         "stopping": bool(job and job.stopping),
     }
+
+
+def progress(desk: Desk) -> Progress:
+    """Where the work is, in a steward's words."""
+    job = desk.job
+    now = job.progress if job else Progress()
+    return replace(now, stage=STAGES.get(now.stage, now.stage))
 
 
 def _dial(desk: Desk) -> dict[str, Any]:
