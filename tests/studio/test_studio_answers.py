@@ -168,6 +168,7 @@ def test_the_dial_goes_from_useful_to_fair_within_each_promise():
     assert [point.best for point in found] == [True, True, False, True]
     first, second = dial.pictures(found)
     assert (first.promise, second.promise) == ("hidden", "parity")
+    assert first.title != second.title
     for picture in (first, second):
         for _, x, y in picture.marks:
             assert dial.LEFT <= x <= dial.WIDTH

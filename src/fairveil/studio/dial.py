@@ -18,6 +18,11 @@ _MODES: Mapping[str, str] = {
     "redraw": "Sensitive columns drawn apart",
     "outcome": "The target says nothing of sensitive columns",
 }
+TITLES: Mapping[str, str] = {
+    "hidden": "If sensitive columns are to say nothing",
+    "parity": "If groups are to get a yes alike",
+    "people": "If people are not to be sorted",
+}
 MEASURES: Mapping[str, str] = {
     "hidden": (
         "Unfairness is how much better than a coin an auditor guesses a sensitive "
@@ -69,12 +74,14 @@ class Picture:
 
     Attributes:
         promise: the measure.
+        title: whom it is for.
         measure: what it says, in words.
         marks: each point with its place.
         across, up: ticks, with their text.
     """
 
     promise: str
+    title: str
     measure: str
     marks: tuple[tuple[Point, float, float], ...]
     across: tuple[tuple[float, str], ...]
@@ -123,6 +130,7 @@ def _picture(promise: str, found: Sequence[Point]) -> Picture:
     ticks = (0.0, 0.5, 1.0)
     return Picture(
         promise=promise,
+        title=TITLES[promise],
         measure=MEASURES[promise],
         marks=tuple((p, across(p.loss), up(p.unfair)) for p in found),
         across=tuple((across(t * widest), f"{t * widest:.3g}") for t in ticks),
