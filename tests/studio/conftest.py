@@ -56,7 +56,7 @@ def desk(table):
     yield made
     made.stop()
     if made.job is not None:
-        made.job.wait(20)
+        made.job.wait(120)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def posted(client, path, form):
     return client.post(path, data=form, headers={"Origin": origin})
 
 
-def wait(ready, seconds=30.0):
+def wait(ready, seconds=180.0):
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not ready():

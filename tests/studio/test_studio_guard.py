@@ -81,7 +81,7 @@ def test_there_are_no_websockets(studio, client):
     handshake = {"Upgrade": "websocket", "Connection": "Upgrade"}
     handshake |= {"Sec-WebSocket-Key": "a" * 24, "Sec-WebSocket-Version": "13"}
     for token in (server.token, "wrong"):
-        line = http.client.HTTPConnection(HOST, client.base_url.port, timeout=10)
+        line = http.client.HTTPConnection(HOST, client.base_url.port, timeout=60)
         line.request("GET", f"/{token}/progress", headers=handshake)
         assert line.getresponse().status == 403
         line.close()
