@@ -9,7 +9,7 @@ jinja2 (the extra ``reports``) is imported when a page is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from importlib.util import find_spec
@@ -79,17 +79,32 @@ def percent(value: float | None, digits: int = 3) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
+    return environment(_file)
+
+
+def environment(
+    load: Callable[[str], str], **filters: Callable[..., str]
+) -> Environment:
+    """Templates by name: all text escaped, no name left undefined.
+
+    Args:
+        load: the text of a template.
+        filters: beside ``number`` and ``percent``.
+
+    Raises:
+        UnsupportedError: jinja2 is not installed.
+    """
     _require()
     import jinja2  # noqa: PLC0415  (an extra)
 
     found = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_file),
+        loader=jinja2.FunctionLoader(load),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(number=number, percent=percent)
+    found.filters.update(number=number, percent=percent, **filters)
     return found
 
 

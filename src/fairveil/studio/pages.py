@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 
 from fairveil.errors import FairveilError
-from fairveil.publish.page import number, percent
+from fairveil.publish.page import environment
 from fairveil.studio import advice, answers as given, commands, dial
 from fairveil.studio.answers import Form
 from fairveil.studio.desk import ASKED, Desk
@@ -256,15 +256,7 @@ def said(error: FairveilError) -> Trouble:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    found = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update(number=number, percent=percent, least=_least)
-    return found
+    return environment(_template, least=_least)
 
 
 def _least(share: float) -> str:

@@ -37,6 +37,12 @@ _ENCODING = "utf-8-sig"  # with or without a byte order mark
 _GZIP = {"method": "gzip", "mtime": 1}  # equal tables give equal files
 
 
+def absent(path: str | Path) -> TableError:
+    """What is raised where no table file lies."""
+    try_ = "the path of a .csv, .csv.gz or .parquet file"
+    return TableError(problem("there is no such table file", got=str(path), try_=try_))
+
+
 def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
     """Read a table.
 
@@ -53,13 +59,7 @@ def read_table(path: str | Path, *, typed: bool = False) -> pd.DataFrame:
     file = Path(path)
     kind = _kind(file)
     if not file.is_file():
-        raise TableError(
-            problem(
-                "there is no such table file",
-                got=str(path),
-                try_="the path of a .csv, .csv.gz or .parquet file",
-            )
-        )
+        raise absent(path)
     if kind == "parquet":
         return _read_parquet(file)
     _check_header(file)

@@ -91,13 +91,7 @@ def expanded(paths: Paths) -> list[Path]:
         several = glob.glob(pattern, recursive=True)  # noqa: PTH207  (absolute ones)
         matched = sorted(p for p in map(Path, several) if p.is_file())
         if not matched:
-            raise TableError(
-                problem(
-                    "there is no such table file",
-                    got=str(path),
-                    try_="the path of a .csv, .csv.gz or .parquet file",
-                )
-            )
+            raise files.absent(path)
         found += matched
     return found
 
