@@ -49,7 +49,7 @@ class Net(nn.Module):
         return divergence - (rows * logs).sum(dim=1)
 
 
-def chunks(rows: torch.Tensor, noise: torch.Tensor, size: int):  # noqa: ANN201
+def chunks(rows: torch.Tensor, noise: torch.Tensor, size: int):  # noqa: ANN201  (an iterator of two)
     """Chunks of rows and of draws."""
     return zip(rows.split(size), noise.split(size), strict=True)
 
@@ -61,7 +61,7 @@ def plain(net: Net, rows: torch.Tensor, noise: torch.Tensor, size: int) -> None:
         net(part, drawn).sum().backward()
 
 
-def hooks(net, rows, noise, size: int, clip: float) -> None:  # noqa: ANN001
+def hooks(net, rows, noise, size: int, clip: float) -> None:  # noqa: ANN001  (of Opacus)
     """The clipped sum out of the gradient of each row."""
     total = [torch.zeros_like(p) for p in net.parameters()]
     for part, drawn in chunks(rows, noise, size):
@@ -77,7 +77,7 @@ def hooks(net, rows, noise, size: int, clip: float) -> None:  # noqa: ANN001
     noised(total)
 
 
-def ghost(net, rows, noise, size: int) -> None:  # noqa: ANN001
+def ghost(net, rows, noise, size: int) -> None:  # noqa: ANN001  (of Opacus)
     """The clipped sum by two backward passes; only norms of rows are stored."""
     total = [torch.zeros_like(p) for p in net.parameters()]
     for part, drawn in chunks(rows, noise, size):
@@ -104,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wish", help="sizes, rows, chunk, hidden, latent, rounds: JSON")
     wish = json.loads(parser.parse_args().wish)
+    # Opacus warns of hooks that torch will change; nothing of it bears on time
     warnings.filterwarnings("ignore", module="torch|opacus")
     torch.set_num_threads(wish["threads"])
     rng = np.random.default_rng(0)

@@ -189,8 +189,8 @@ def _closed(before: Floats, weights: Floats, strength: float, blind: float) -> F
     """Multipliers that close the group gaps and a part of the proxy gaps left by that.
 
     The last weight is that of all rows, whose shares stay. Those of the proxies are
-    found first, with the shares let go: held there too, closing a quarter of small
-    proxy gaps has made releases useless (AUROC .69 to .59 on the insurance table).
+    found first, with the shares let go: held there too, closing a part of small proxy
+    gaps has made releases nearly useless.
     """
     half = weights.shape[1] // 2
     own, proxies, aware = np.s_[:half], np.s_[half:-1], np.r_[:half, 2 * half]

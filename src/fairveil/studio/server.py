@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
-    async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+    async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]  (as uvicorn has it)
         """Listen, then say where."""
         await super().startup(sockets)
         if self.servers:
