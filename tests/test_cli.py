@@ -330,7 +330,7 @@ def test_a_number_of_rows_is_whole(place, text):
 
 
 def test_a_fit_takes_several_files_and_patterns(place, monkeypatch):
-    pytest.importorskip("duckdb")
+    pytest.importorskip("duckdb", reason="duckdb is not installed")
     seen = []
 
     def looks(_, paths, **__):

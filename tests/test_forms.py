@@ -6,8 +6,8 @@ import pytest
 from fairveil.errors import ConfigError
 from fairveil.synthesizer import FairVeil
 
-pa = pytest.importorskip("pyarrow")
-pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pl = pytest.importorskip("polars", reason="polars is not installed")
 
 
 def fitted(table, **wishes):

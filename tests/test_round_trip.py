@@ -22,7 +22,7 @@ from fairveil.tables.arrow import unbacked
 from fairveil.tables.frames import open_frame, to_frame
 from fairveil.tables.kinds import framed
 
-pa = pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 TABLES = sorted(path.name for path in SHARED.glob("*.csv*")) if SHARED.is_dir() else []

@@ -251,7 +251,7 @@ def test_completion_on_the_command_line_keeps_identifiers(saved, tmp_path):
 
 
 def test_fakes_need_not_differ():
-    faker = pytest.importorskip("faker")
+    faker = pytest.importorskip("faker", reason="faker is not installed")
     assert faker
     column = Column(name="mail", kind="identifier", fake="e-mail")
     assert len(keys_beside(["a@b.example"], column, n=3, seed=1)) == 3

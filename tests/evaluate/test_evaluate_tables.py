@@ -70,7 +70,7 @@ def nested_columns():
     yield pd.Series([[1], [2]])
     yield pd.Series([{"x": 1}, None])
     yield pd.Series([np.arange(2), "x"])
-    pa = pytest.importorskip("pyarrow")
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     for kind in (
         pa.list_(pa.int64()),
         pa.large_list(pa.int64()),

@@ -17,8 +17,8 @@ from fairveil.private.discover import histogram
 from fairveil.private.intake import admit
 from fairveil.tables import entry
 
-pytest.importorskip("pyarrow")
-pyspark = pytest.importorskip("pyspark")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed")
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("Spark needs Java, which is not here", allow_module_level=True)
 

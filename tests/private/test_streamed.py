@@ -23,10 +23,10 @@ from fairveil.private.discover import histogram
 from fairveil.private.intake import admit
 from fairveil.tables import entry, source
 
-pa = pytest.importorskip("pyarrow")
-pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pl = pytest.importorskip("polars", reason="polars is not installed")
 
-duckdb = pytest.importorskip("duckdb")
+duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
 
 
 def to_arrow(frame):

@@ -11,7 +11,7 @@ import pytest
 from fairveil.errors import UnsupportedError
 from fairveil.tables import arrow
 
-pa = pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 TYPES = {
     "int8": ([1, None, -3], "Int8"),

@@ -8,8 +8,8 @@ from fairveil.errors import TableError, UnsupportedError
 from fairveil.tables import entry, source
 from fairveil.tables.arrow import plain
 
-pa = pytest.importorskip("pyarrow")
-pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pl = pytest.importorskip("polars", reason="polars is not installed")
 
 FORMS = {
     "polars": pl.from_pandas,

@@ -13,8 +13,8 @@ from fairveil.errors import ConfigError, UnsupportedError
 from fairveil.schema import Column, Schema
 from fairveil.tables import arrow, entry, kinds
 
-pa = pytest.importorskip("pyarrow")
-pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pl = pytest.importorskip("polars", reason="polars is not installed")
 
 ARROW = [
     pa.array([1, None, 3], pa.int16()),

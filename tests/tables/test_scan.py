@@ -11,8 +11,8 @@ from fairveil.tables import entry, files, scan
 from fairveil.tables.arrow import plain
 from fairveil.tables.source import Source
 
-pytest.importorskip("pyarrow")
-pytest.importorskip("duckdb")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("duckdb", reason="duckdb is not installed")
 
 SECRET = "hunter2"
 

@@ -35,7 +35,9 @@ def test_parts_make_the_file_of_the_whole(tmp_path, tiny_table, tiny_schema, nam
 
 
 def test_parquet_in_parts_has_one_type_a_column(tmp_path, tiny_table, tiny_schema):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip(
+        "pyarrow.parquet", reason="pyarrow.parquet is not installed"
+    )
     frame = tiny_table.copy()
     frame.loc[:149, ["city", "visits", "pay"]] = None  # a part without any value
     writing.written(tmp_path / "t.parquet", cut(frame), tiny_schema)
@@ -53,7 +55,7 @@ def test_parquet_in_parts_has_one_type_a_column(tmp_path, tiny_table, tiny_schem
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
 def test_no_rows_leave_the_names(tmp_path, tiny_table, tiny_schema, name):
     if name.endswith("parquet"):
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     writing.written(tmp_path / name, cut(tiny_table.iloc[:0]), tiny_schema)
     back = read_table(tmp_path / name)
     assert list(back.columns) == list(tiny_table.columns)
@@ -79,7 +81,7 @@ def test_a_stop_in_the_middle_leaves_the_old_file(
     tmp_path, tiny_table, tiny_schema, name, error
 ):
     if name.endswith("parquet"):
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     (tmp_path / name).write_text("old")
 
     def stops():
