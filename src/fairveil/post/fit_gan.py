@@ -188,13 +188,17 @@ class Game:
     """The three players' losses and one round of the game."""
 
     def __init__(self, rules: Rules, brought: Held) -> None:
-        self.rules, self.held = rules, brought
-        self.shape, self.training = rules.shape, rules.training
+        self.rules: Rules = rules
+        self.held: Held = brought
+        self.shape: wgan.GanShape = rules.shape
+        self.training: GanTraining = rules.training
         rate = optax.cosine_decay_schedule(
             self.training.learning_rate, self.training.steps, alpha=0.1
         )
-        self.opt = optax.adam(rate, b1=0.5, b2=0.95)
-        self.critic_opt = optax.adam(2 * self.training.learning_rate, b1=0.5, b2=0.95)
+        self.opt: optax.GradientTransformation = optax.adam(rate, b1=0.5, b2=0.95)
+        self.critic_opt: optax.GradientTransformation = optax.adam(
+            2 * self.training.learning_rate, b1=0.5, b2=0.95
+        )
 
     def start(self, rng: np.random.Generator) -> _State:
         """Parameters before the first step."""

@@ -40,13 +40,13 @@ class Desk:
     """
 
     def __init__(self, programs: Programs | None = None) -> None:
-        self.programs = programs or Programs()
-        self.answers = Answers()
+        self.programs: Programs = programs or Programs()
+        self.answers: Answers = Answers()
         self.folder: Folder | None = None
         self.draft: dict[str, Any] = {}
         self.job: Job | None = None
-        self.failed = ""
-        self.ticket = ""
+        self.failed: str = ""
+        self.ticket: str = ""
         self._latch = threading.RLock()
 
     @property

@@ -28,14 +28,14 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.schema = path / "schema.json"
-        self.model = path / "model.fairveil"
-        self.part = path / "model.fairveil-part"
-        self.facts = path / "facts.json"
-        self.frontier = path / "frontier.json"
-        self.record = path / "record.json"
-        self.log = path / "log.jsonl"
-        self.lock = Lock(path / "work.lock")
+        self.schema: Path = path / "schema.json"
+        self.model: Path = path / "model.fairveil"
+        self.part: Path = path / "model.fairveil-part"
+        self.facts: Path = path / "facts.json"
+        self.frontier: Path = path / "frontier.json"
+        self.record: Path = path / "record.json"
+        self.log: Path = path / "log.jsonl"
+        self.lock: Lock = Lock(path / "work.lock")
 
     @classmethod
     def beside(cls, table: Path) -> Path:

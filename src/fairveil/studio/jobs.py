@@ -137,7 +137,8 @@ class Job:
         told: Mapping[str, Any] | None = None,
         lock: Lock | None = None,
     ) -> None:
-        self.kind, self.stopping = kind, False
+        self.kind: str = kind
+        self.stopping: bool = False
         self._told, self._wrong = b"", b""
         self._began = time.monotonic()
         held = None if lock is None else lock.take()

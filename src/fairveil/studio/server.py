@@ -47,8 +47,10 @@ class Studio:
     def __init__(
         self, desk: Desk, *, port: int = 0, ready: Callable[[str], object] = str
     ) -> None:
-        self.desk, self._told = desk, ready
-        self.token, self.address = secrets.token_urlsafe(_BITS), ""
+        self.desk: Desk = desk
+        self._told = ready
+        self.token: str = secrets.token_urlsafe(_BITS)
+        self.address: str = ""
         config = uvicorn.Config(
             app.make(desk, self.token),
             host=HOST,
