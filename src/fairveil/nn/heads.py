@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fairveil.nn.blocks import Blocks
-from fairveil.nn.layers import Array, Layers, linear, mlp, mlp_init
+from fairveil.nn.layers import Array, Layers, linear, mlp, mlp_init, put
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def init(rng: np.random.Generator, shape: HeadShape) -> Layers:
 
 
 def _zeros(*shape: int) -> Array:
-    return jnp.asarray(np.zeros(shape, np.float32))
+    return put(np.zeros(shape, np.float32))
 
 
 def log_probs(layers: Layers, shape: HeadShape, codes: Array) -> list[Array]:

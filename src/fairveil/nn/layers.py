@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import optax
 
 Array: TypeAlias = jax.Array
@@ -41,13 +42,18 @@ def host_rng(key: Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
+def put(values: npt.NDArray[Any] | np.generic) -> Array:
+    """Values of the host as JAX holds them; ``jnp.asarray`` compiles for each shape."""
+    return jax.device_put(values)
+
+
 def linear_init(
     rng: np.random.Generator, n_in: int, n_out: int, *, scale: float = 1.0
 ) -> Layer:
     """Weights of variance ``scale^2 / n_in`` and zero biases."""
     w = rng.standard_normal((n_in, n_out), dtype=np.float32)
     w *= np.float32(scale / np.sqrt(n_in))
-    return {"w": jnp.asarray(w), "b": jnp.asarray(np.zeros(n_out, np.float32))}
+    return {"w": put(w), "b": put(np.zeros(n_out, np.float32))}
 
 
 def mlp_init(rng: np.random.Generator, sizes: Sequence[int], *, prefix: str) -> Layers:
@@ -66,7 +72,7 @@ def zero_state(
     Made on the host: compiled for every set of shapes it takes a third of a second.
     """
     shapes = jax.eval_shape(optimiser.init, layers)
-    return jax.tree.map(lambda s: jnp.asarray(np.zeros(s.shape, s.dtype)), shapes)
+    return jax.tree.map(lambda s: put(np.zeros(s.shape, s.dtype)), shapes)
 
 
 def linear(layer: Layer, x: Array) -> Array:

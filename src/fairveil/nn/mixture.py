@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fairveil._types import Floats
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, put
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Mixture:
 def parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
     """What ``placed`` needs: weights, means and roots of the covariances."""
     return (
-        jnp.asarray(mixture.weights, jnp.float32),
-        jnp.asarray(mixture.means, jnp.float32),
-        jnp.asarray(np.linalg.cholesky(mixture.covariances), jnp.float32),
+        put(mixture.weights.astype(np.float32)),
+        put(mixture.means.astype(np.float32)),
+        put(np.linalg.cholesky(mixture.covariances).astype(np.float32)),
     )
 
 
@@ -73,9 +73,9 @@ def assign_parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
     _sign, log_det = np.linalg.slogdet(mixture.covariances)
     constant = np.log(mixture.weights) - 0.5 * log_det
     return (
-        jnp.asarray(constant, jnp.float32),
-        jnp.asarray(mixture.means, jnp.float32),
-        jnp.asarray(np.linalg.inv(mixture.covariances), jnp.float32),
+        put(constant.astype(np.float32)),
+        put(mixture.means.astype(np.float32)),
+        put(np.linalg.inv(mixture.covariances).astype(np.float32)),
     )
 
 

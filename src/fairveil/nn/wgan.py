@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fairveil.nn.blocks import Blocks
-from fairveil.nn.layers import Array, Layers, leaky, linear_init, mlp, mlp_init
+from fairveil.nn.layers import Array, Layers, leaky, linear_init, mlp, mlp_init, put
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def generator_from_decoder(
         n_in, n_out = old["w"].shape
         w[:, :n_out] = 0.0
         w[:n_in, :n_out], b[:n_out] = old["w"], old["b"]
-        out[f"gen{i}"] = {"w": jnp.asarray(w), "b": jnp.asarray(b)}
+        out[f"gen{i}"] = {"w": put(w), "b": put(b)}
     return out
 
 

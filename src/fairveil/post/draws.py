@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, put
 
 _LEAST = np.float32(2.0**-25)  # stands for 0; the others are multiples of 2^-24
 
@@ -33,17 +32,17 @@ class Guides(NamedTuple):
 
 def uniform(rng: np.random.Generator, *shape: int) -> Array:
     """Draws strictly between 0 and 1."""
-    return jnp.asarray(np.maximum(rng.random(shape, dtype=np.float32), _LEAST))
+    return put(np.maximum(rng.random(shape, dtype=np.float32), _LEAST))
 
 
 def normal(rng: np.random.Generator, *shape: int) -> Array:
     """Standard normal draws."""
-    return jnp.asarray(rng.standard_normal(shape, dtype=np.float32))
+    return put(rng.standard_normal(shape, dtype=np.float32))
 
 
 def places(rng: np.random.Generator, end: int, *shape: int) -> Array:
     """Whole numbers from 0 to ``end`` - 1."""
-    return jnp.asarray(rng.integers(0, end, shape, dtype=np.int32))
+    return put(rng.integers(0, end, shape, dtype=np.int32))
 
 
 def guides(rng: np.random.Generator, *shape: int, latent: int, noise: int) -> Guides:

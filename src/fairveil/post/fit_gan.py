@@ -24,7 +24,7 @@ import optax
 from fairveil._types import Codes, Params
 from fairveil.config import GanTraining
 from fairveil.nn import fair, vae, wgan
-from fairveil.nn.layers import Array, host_rng, zero_state
+from fairveil.nn.layers import Array, host_rng, put, zero_state
 from fairveil.nn.mixture import assign_from
 from fairveil.post import draws
 from fairveil.post.generator import Generator, guided, log_probs
@@ -180,7 +180,7 @@ def drawn(rules: Rules, real: int, steps: int, rng: np.random.Generator) -> Draw
         draws.guides(rng, steps, n, **sizes),
         draws.uniform(rng, steps, n, width),
         draws.guides(rng, steps, training.marginal_batch, **sizes),
-        jnp.asarray(lines),
+        put(lines),
     )
 
 

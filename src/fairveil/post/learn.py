@@ -17,7 +17,7 @@ import optax
 from fairveil._types import Codes, Floats, Params
 from fairveil.nn import heads
 from fairveil.nn.heads import HeadShape
-from fairveil.nn.layers import Array, host_rng, zero_state
+from fairveil.nn.layers import Array, host_rng, put, zero_state
 from fairveil.post.groups import Ints
 
 _STEPS = 1000  # at least; a few passes over many rows
@@ -45,7 +45,7 @@ def taught(codes: Codes, labels: Ints, shape: HeadShape, key: Array) -> Params:
     optimiser, run = _trainer(shape, rounds * epochs)
     layers = heads.init(rng, shape)
     state = (layers, zero_state(optimiser, layers))
-    held, wanted = jnp.asarray(codes), jnp.asarray(labels, dtype=jnp.int32)
+    held, wanted = put(codes), put(labels.astype(np.int32))
     for _ in range(epochs):
         order = rng.permutation(len(codes))[: rounds * batch].astype(np.int32)
         state = run(state, held, wanted, order.reshape(-1, batch))

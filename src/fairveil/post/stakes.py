@@ -18,7 +18,7 @@ from fairveil._types import Codes, Params
 from fairveil.config import GanTraining
 from fairveil.nn import fair, vae, wgan
 from fairveil.nn.blocks import Blocks
-from fairveil.nn.layers import Array
+from fairveil.nn.layers import Array, put
 from fairveil.nn.mixture import assign_parameters, parameters
 from fairveil.post.generator import Prior, Shapes
 from fairveil.post.groups import System, shares
@@ -112,21 +112,21 @@ def held(
     if given is not None and rules.legitimate:
         if rules.guarded:
             rows = np.asarray(teacher.batch(rng, _ASKED)[0])
-            usual = [jnp.asarray(t) for t in _usual(rules.fair, given, rows)]
-        parts = [jnp.asarray(part, jnp.int32) for part in given.parts]
+            usual = [put(t) for t in _usual(rules.fair, given, rows)]
+        parts = [put(np.asarray(part, np.int32)) for part in given.parts]
         levels = [
-            jnp.asarray(level if len(level) else [-1], jnp.int32)
+            put(np.asarray(level if len(level) else [-1], np.int32))
             for level in given.levels
         ]
     return Held(
-        jnp.asarray(real),
+        put(real),
         teacher.layers,
         parameters(teacher.mixture),
         assign_parameters(teacher.mixture),
         wanted,
         weight,
         radius,
-        jnp.asarray(strength * rules.training.fairness, jnp.float32),
+        put(np.float32(strength * rules.training.fairness)),
         usual,
         parts,
         levels,
@@ -185,7 +185,5 @@ def wide_targets(
             wanted[blocks.span(a), blocks.span(b)] = target.probs.reshape(shape)
             weight[blocks.span(a), blocks.span(b)] = 1.0
             radius[blocks.span(a), blocks.span(b)] = target.stddev
-    first, second, third = (
-        jnp.asarray(x, jnp.float32) for x in (wanted, weight, radius)
-    )
+    first, second, third = (put(x.astype(np.float32)) for x in (wanted, weight, radius))
     return first, second, third

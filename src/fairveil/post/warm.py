@@ -20,7 +20,7 @@ import optax
 from fairveil._types import Codes, Floats, Params
 from fairveil.config import VaeTraining
 from fairveil.nn import vae
-from fairveil.nn.layers import Array, host_rng, zero_state
+from fairveil.nn.layers import Array, host_rng, put, zero_state
 from fairveil.post import draws
 
 Progress = Callable[[int, int], None]
@@ -52,7 +52,7 @@ def warm_vae(
     optimiser, run = _trainer(shape, training)
     state, held, done = (
         (layers, zero_state(optimiser, layers), layers),
-        jnp.asarray(rows),
+        put(rows),
         0,
     )
     while done < training.warm_steps:
@@ -113,8 +113,7 @@ def warm_centroids(
 
     First centroids by k-means++: what is wrong on real latents (P5) is free here.
     """
-    mean, _log_var = vae.encode(layers, shape, shape.blocks.one_hot(jnp.asarray(rows)))
-    latents = np.asarray(mean, dtype=np.float64)
+    latents = np.asarray(_latents(shape)(layers, put(rows)), dtype=np.float64)
     rng = np.random.default_rng(seed)
     centroids = _spread(
         latents[rng.choice(len(latents), min(_STARTS, len(latents)))], clusters, rng
@@ -126,6 +125,14 @@ def warm_centroids(
         moved = member.T @ latents / np.maximum(counts, 1.0)
         centroids = np.where(counts > 0, moved, centroids)
     return centroids
+
+
+@lru_cache(maxsize=_COMPILED)
+def _latents(shape: vae.VaeShape) -> Callable[..., Array]:
+    """Compiled means of rows' latents: one program, not one for each operation."""
+    return jax.jit(
+        lambda layers, rows: vae.encode(layers, shape, shape.blocks.one_hot(rows))[0]
+    )
 
 
 def _spread(points: Floats, clusters: int, rng: np.random.Generator) -> Floats:

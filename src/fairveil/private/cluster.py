@@ -22,7 +22,7 @@ import numpy as np
 
 from fairveil._types import Codes, Floats, Params, Released
 from fairveil.nn import vae
-from fairveil.nn.layers import Array, host_rng
+from fairveil.nn.layers import Array, host_rng, put
 from fairveil.nn.mixture import Mixture
 from fairveil.private.devices import by_rows
 from fairveil.private.step import COMPILED, NamedSum, noisy_sum, row_normals
@@ -108,7 +108,7 @@ def fit_mixture(
             moments,
             MOMENTS,
             {**shape.facts(), "second": True},
-            (layers, jnp.asarray(centroids, jnp.float32), key),
+            (layers, put(np.asarray(centroids, np.float32)), key),
         ),
         noise_stddev=stddev,
     )
@@ -131,7 +131,7 @@ def _lloyd(
     moments = _chunk_moments(shape, second=False)
     centroids = start
     for step in range(steps):
-        held = jnp.asarray(centroids, jnp.float32)
+        held = put(np.asarray(centroids, np.float32))
         noisy = noisy_sum(
             border,
             NamedSum(

@@ -20,14 +20,13 @@ from functools import lru_cache, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from fairveil._types import Params, Released
 from fairveil.config import SUBSAMPLING_DELTA, VaeTraining
 from fairveil.nn import vae
-from fairveil.nn.layers import Array, ghost_clip, host_rng, zero_state
+from fairveil.nn.layers import Array, ghost_clip, host_rng, put, zero_state
 from fairveil.private.cluster import refresh_centroids
 from fairveil.private.devices import summed
 from fairveil.private.step import (
@@ -101,11 +100,11 @@ def fit_vae(  # noqa: PLR0913  (a mechanism with its budget, all by keyword)
                 key=step_key,
             ).value
         held = unknown if centroids is None else centroids
-        held = jnp.asarray(held, jnp.float32)
+        held = put(np.asarray(held, np.float32))
         total = release(
             NamedSum(gradient, GRADIENT, constants, (layers, held, step_key))
         )
-        mean = jax.tree.map(lambda g: jnp.asarray(g / expected, jnp.float32), total)
+        mean = jax.tree.map(lambda g: put((g / expected).astype(np.float32)), total)
         layers, state, average = update(layers, state, average, mean)
         progress(step + 1, training.steps)
     return Released(average, (f"{STAGE}/{STEPS}",))
