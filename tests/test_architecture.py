@@ -100,6 +100,7 @@ LEVELS = {
     "_cli_schema": 7,
     "_cli_privacy": 7,
     "_console": 7,
+    "_cli_names": 7,
     "_stages": 6,
     "_cli_ledger": 7,
     "_cli_certify": 7,

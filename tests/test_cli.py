@@ -228,7 +228,7 @@ def test_a_table_without_rows_is_fitted_as_any_other(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--epsilon", "0"], "epsilon must be positive; got 0.0"),
+        (["--epsilon", "0"], "--epsilon must be positive; got 0.0"),
         (["--epsilon", "-1"], "epsilon must be positive; got -1.0"),
         (["--epsilon", "nan"], "epsilon must be a number"),
         (["--epsilon", "abc"], "Invalid value for '--epsilon'"),
@@ -243,18 +243,18 @@ def test_a_table_without_rows_is_fitted_as_any_other(
         (["--strength", "1.5"], "strength must lie between"),
         (["--unit", "patient"], "lacks the unit column; got 'patient'"),
         (["--unit", "sex"], "unit column is not synthesised"),
-        (["--max-rows-per-unit", "0"], "max_rows_per_unit must be"),
-        (["--random-state", "-1"], "random_state must be"),
-        (["--insecure-noise-seed", "-1"], "insecure_noise_seed must be"),
+        (["--max-rows-per-unit", "0"], "--max-rows-per-unit must be"),
+        (["--random-state", "-1"], "--random-state must be"),
+        (["--insecure-noise-seed", "-1"], "--insecure-noise-seed must be"),
         (["--target", "sex"], "a target belongs to the mode 'outcome'"),
         (["--legitimate", "age"], "legitimate columns belong to a promise"),
-        (["--group-budget", ".95"], "group_budget must lie between 0 and 0.9"),
+        (["--group-budget", ".95"], "--group-budget must lie between 0 and 0.9"),
         (["--blind", "2"], "blind must lie between"),
         (["--proxies", "-1"], "proxies must lie between"),
         (["--shares", "sex"], "shares cannot be read"),
         (["--ledger", "l.json"], "no such ledger file; got"),
         (["--ledger", "s.json"], "not a ledger file"),
-        (["--discovery-share", "0"], "discovery_share must be"),
+        (["--discovery-share", "0"], "--discovery-share must be"),
         (["--statement", "no/s.json"], "folder of the output does not exist"),
         (["--statement", "out.fairveil"], "overwrite"),
         (["--schema", "none.json"], "schema file cannot be read"),
@@ -371,7 +371,10 @@ def test_a_full_disk_is_told_without_a_path_or_value(place, monkeypatch):
 
     monkeypatch.setattr(Schema, "save", full)
     line = refused("schema", "t.csv", "-o", "x")
-    assert line == "Error: the system refused a file (No space left on device)."
+    assert line == (
+        "Error: the system refused a file (No space left on device); try a disk with "
+        "more room."
+    )
 
 
 def test_interrupting_is_told_in_one_line(place, monkeypatch):
@@ -442,14 +445,14 @@ def test_conditions_that_cannot_be_are_explained(model, option, told):
         (["none", "-n", 5, "-o", "x.csv"], "model file cannot be read"),
         (["t.csv", "-n", 5, "-o", "x.csv"], "not a fairveil model"),
         (["s.json", "-n", 5, "-o", "x.csv"], "not a fairveil model"),
-        (["m.fairveil", "-n", -1, "-o", "x.csv"], "n must be an integer of at least 0"),
+        (["m.fairveil", "-n", -1, "-o", "x.csv"], "--number must be an integer"),
         (["m.fairveil", "-n", 5, "-o", "no/x.csv"], "folder of the output"),
         (["m.fairveil", "-n", 5, "-o", "x.xls"], "not supported"),
         (["m.fairveil", "-n", 5, "-o", "x.parquet"], "pip install pyarrow"),
         (["m.fairveil", "-n", 5, "-o", "m.fairveil"], "overwrite an input"),
         (
             ["m.fairveil", "-n", 5, "-o", "x.csv", "--random-state", -1],
-            "random_state must be",
+            "--random-state must be",
         ),
     ],
 )
@@ -579,7 +582,7 @@ def test_evaluate_refuses(release, place, tiny_table, args, told):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--epsilon", "0"], "epsilon must be positive"),
+        (["--epsilon", "0"], "--epsilon must be positive"),
         (["--rows", "10"], "rows must be an integer of at least 1000"),
         (["--seed", "-1"], "seed must be an integer"),
         (["--out", "no/demo"], "output folder cannot be made"),

@@ -135,4 +135,4 @@ def test_an_impossible_setting_is_one_line(command, monkeypatch):
     _cli_audit.register(app)
     result = CliRunner().invoke(app, ["audit", "--epsilon", "-1"])
     assert result.exit_code == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("Error: epsilon must be")
+    assert result.stderr.strip().splitlines()[-1].startswith("Error: --epsilon must be")

@@ -67,7 +67,7 @@ def test_without_a_good_one_it_says_so_and_saves_nothing(place):
     args = ("frontier", "m.fairveil", *SMALL, "--most-loss=-1")
     assert "No best release: every candidate loses more" in worked(*args).stdout
     told = _last(refused_late(*args, "--save", "b.fairveil"))
-    assert told.startswith("Error: every candidate loses more than most_loss; got -1")
+    assert told.startswith("Error: every candidate loses more than --most-loss; got -1")
     assert not (place / "b.fairveil").exists()
 
 
@@ -118,8 +118,8 @@ def test_help_has_an_example_and_names_no_table():
         (("nowhere.fairveil",), "the model file cannot be read"),
         (("m.fairveil", "--strengths", "a,b"), "--strengths must be numbers with"),
         (("m.fairveil", "--clusters", "2.5"), "--clusters must be numbers with"),
-        (("m.fairveil", "--strengths", "3"), "strength must lie between 0 and 1"),
-        (("m.fairveil", "--modes", "magic"), "mode is unknown; got 'magic'"),
+        (("m.fairveil", "--strengths", "3"), "--strengths must lie between 0 and 1"),
+        (("m.fairveil", "--modes", "magic"), "--modes is unknown; got 'magic'"),
         (("m.fairveil", "--modes", "outcome"), "the mode outcome needs a target"),
         (("m.fairveil", "--target", "nobody"), "target is unknown; got 'nobody'"),
         (("m.fairveil", "--positive", "yes"), "positive needs a target"),
@@ -134,7 +134,7 @@ def test_help_has_an_example_and_names_no_table():
         (("m.fairveil", "--save", "m.fairveil"), "would overwrite an input"),
         (("m.fairveil", "--json", "a", "--plot", "a"), "would overwrite an input"),
         (("m.fairveil", "--json", "no/f.json"), "the folder of the output does not"),
-        (("m.fairveil", "m.fairveil"), "names must name each fit once"),
+        (("m.fairveil", "m.fairveil"), "each fit needs a name of its own"),
         (("t.csv",), "not a fairveil model"),
         ((), "Missing argument 'MODEL...'"),
     ],

@@ -50,8 +50,8 @@ def test_a_table_of_several_and_what_was_detected(place):
     [
         (("-o", "s.json"), "from a table or --from-sdv"),
         (("t.csv", "--from-sdv", "meta.json", "-o", "s.json"), "a table or --from-sdv"),
-        (("t.csv", "--sdv-detected", "-o", "s.json"), "need --from-sdv"),
-        (("--from-sdv", "two.json", "-o", "s.json"), "table= one of a, b"),
+        (("t.csv", "--sdv-detected", "-o", "s.json"), "--from-sdv is missing"),
+        (("--from-sdv", "two.json", "-o", "s.json"), "try --sdv-table a, or b"),
         (("--from-sdv", "t.csv", "-o", "s.json"), "not JSON"),
         (("--from-sdv", "none.json", "-o", "s.json"), "cannot be read"),
         (("--from-sdv", "meta.json", "-o", "meta.json"), "overwrite an input"),

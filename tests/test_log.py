@@ -89,6 +89,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     log = str(tmp_path / "none" / "log")
     done = CliRunner().invoke(app, ["--log-json", log, "ledger", "show", "x"])
     assert done.exit_code == 2
-    assert (
-        done.stderr == "Error: the system refused a file (No such file or directory).\n"
+    assert done.stderr == (
+        "Error: the system refused a file (No such file or directory); try a path in a "
+        "folder that exists.\n"
     )

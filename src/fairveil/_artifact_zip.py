@@ -124,7 +124,8 @@ def canonical(facts: Mapping[str, Any]) -> bytes:
 def refusal(what: str, path: str | Path | bytes) -> ArtifactError:
     """An error that names the path and nothing of the file's content."""
     got = None if isinstance(path, bytes) else str(path)
-    return ArtifactError(problem(what, got=got))
+    try_ = "a file that 'fairveil fit' has written, whole" if got else None
+    return ArtifactError(problem(what, got=got, try_=try_))
 
 
 class _RefusedError(Exception):

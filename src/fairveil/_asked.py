@@ -86,6 +86,8 @@ def _pairs(rest: str, text: str) -> list[tuple[Any, float]]:
             )
         low, points, high = value.partition("..")
         out.append(((low or None, high or None) if points else value or None, number))
+    if not out:
+        raise ConfigError(problem("a balance cannot be read", got=text, try_=_SHARES))
     return out
 
 

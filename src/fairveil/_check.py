@@ -19,7 +19,7 @@ def positive(**values: float) -> None:
         _number(name, value)
         if not value > 0:
             raise ConfigError(
-                problem(f"{name} must be positive", got=value, try_=f"{name} > 0")
+                problem(f"{name} must be positive", got=value, try_="a number above 0")
             )
 
 
@@ -28,7 +28,9 @@ def finite(**values: float) -> None:
     for name, value in values.items():
         _number(name, value)
         if not math.isfinite(value):
-            raise ConfigError(problem(f"{name} must be finite", got=value))
+            raise ConfigError(
+                problem(f"{name} must be finite", got=value, try_="a finite number")
+            )
 
 
 def in_range(low: float, high: float, **values: float) -> None:
@@ -37,7 +39,11 @@ def in_range(low: float, high: float, **values: float) -> None:
         _number(name, value)
         if not low <= value <= high:
             raise ConfigError(
-                problem(f"{name} must lie between {low:g} and {high:g}", got=value)
+                problem(
+                    f"{name} must lie between {low:g} and {high:g}",
+                    got=value,
+                    try_=f"{min(max(value, low), high):g}",
+                )
             )
 
 
@@ -57,7 +63,11 @@ def whole(minimum: int = 0, **values: Integral | int) -> None:
         integral = isinstance(value, Integral) and not isinstance(value, bool)
         if not integral or value < minimum:
             raise ConfigError(
-                problem(f"{name} must be an integer of at least {minimum}", got=value)
+                problem(
+                    f"{name} must be an integer of at least {minimum}",
+                    got=value,
+                    try_=f"{minimum} or more",
+                )
             )
 
 
@@ -78,7 +88,11 @@ def distinct(**values: Sequence[str]) -> None:
         twice = sorted({item for item in items if list(items).count(item) > 1})
         if twice:
             raise ConfigError(
-                problem(f"{name} names a column twice", got=", ".join(twice))
+                problem(
+                    f"{name} names a column twice",
+                    got=", ".join(twice),
+                    try_="naming it once",
+                )
             )
 
 
@@ -87,6 +101,10 @@ def _number(name: str, value: float) -> None:
     try:
         ok = ok and not math.isnan(value)
     except OverflowError:  # an integer beyond all floats
-        raise ConfigError(problem(f"{name} is too large a number")) from None
+        raise ConfigError(
+            problem(f"{name} is too large a number", try_="a smaller one")
+        ) from None
     if not ok:
-        raise ConfigError(problem(f"{name} must be a number", got=value))
+        raise ConfigError(
+            problem(f"{name} must be a number", got=value, try_="a number such as 1")
+        )

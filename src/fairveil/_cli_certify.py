@@ -86,18 +86,23 @@ def certify(
     """
     if check is not None:
         if certificate is not None:
-            raise ConfigError(problem("--check writes nothing", try_="leaving -o out"))
+            what = "--check writes nothing"
+            raise ConfigError(
+                problem(what, got=str(certificate), try_="leaving -o out")
+            )
         _show(check, model, output, as_json=as_json)
         return
     if model is None or certificate is None:
         raise ConfigError(
             problem(
                 "a model and a place for its certificate are needed",
+                got="no model" if model is None else "no -o",
                 try_="fairveil certify MODEL --output RELEASE -o certificate.html",
             )
         )
     if as_json:
-        raise ConfigError(problem("--json belongs to --check", try_="-o NAME.json"))
+        what = "--json belongs to --check"
+        raise ConfigError(problem(what, got="no --check", try_="-o NAME.json"))
     from fairveil.publish.certificate import places
     from fairveil.tables import files
 

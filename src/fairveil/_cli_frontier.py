@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fairveil import _console
+from fairveil import _check, _cli_names, _console
 from fairveil._cli_refine import Legitimate, Shares, shares_of
 from fairveil._cli_use import Positive, Predicted, Sensitive, column_names
 from fairveil.errors import ConfigError, problem
@@ -18,6 +18,7 @@ from fairveil.errors import ConfigError, problem
 if TYPE_CHECKING:
     from fairveil.frontier import Candidate, Frontier
 
+_MODES = ("redraw", "independence", "outcome")
 _STAGES = {"reference": 1.0, "baselines": 1.0, "candidates": 5.0}
 
 
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def frontier(
+    context: typer.Context,
     models: Annotated[
         list[Path],
         typer.Argument(
@@ -122,6 +124,7 @@ def frontier(
     """
     outputs = [path for path in (plot, json, save) if path is not None]
     _check_outputs(outputs, models)
+    _check.one_of((*_MODES, None), best=best)  # before the sweep, which may be long
     if plot is not None:
         from fairveil import _frontier_plot
 
@@ -157,7 +160,8 @@ def frontier(
     if plot is not None:
         found.plot(plot)
     _console.say(*found.table().splitlines(), "")
-    chosen = _chosen(found, most_loss, best, by, wanted=save is not None)
+    asked = (most_loss, best, by)
+    chosen = _chosen(found, *asked, none=None if save else context.command)
     if save is not None and chosen is not None:
         place = [fit.name for fit in found.fits].index(chosen.fit.name)
         chosen.refine(fitted[place]).save(save)
@@ -173,19 +177,24 @@ def _chosen(
     mode: str | None,
     by: str | None,
     *,
-    wanted: bool,
+    none: Any,
 ) -> Candidate | None:
-    """The best candidate, and a line that names it; None where none is good enough.
+    """The best candidate, and a line that names it.
+
+    Args:
+        found: the frontier.
+        most_loss, mode, by: what is asked of the best.
+        none: the command, where it need not find one; else None.
 
     Raises:
-        ConfigError: none is good enough, and its model was to be written.
+        ConfigError: none is good enough, and there has to be one.
     """
     try:
         chosen = found.best(most_loss=most_loss, mode=mode, promise=by)
     except ConfigError as error:
-        if wanted:
+        if none is None:
             raise
-        _console.say(f"No best release: {error}")
+        _console.say(f"No best release: {_cli_names.said(str(error), none)}")
         return None
     settings = chosen.settings
     more = "".join(

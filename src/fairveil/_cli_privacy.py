@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fairveil.privacy.verify import Verification
 
 _FAILED = 1
+_STATEMENT = "statement.json, or a model file"
 
 
 def register(app: typer.Typer) -> None:
@@ -84,9 +85,9 @@ def _read(path: Path) -> Any:
         return _files.parse_json(_files.read_whole(path))
     except OSError:
         raise ConfigError(
-            problem("the statement file cannot be read", got=str(path))
+            problem("the statement file cannot be read", got=str(path), try_=_STATEMENT)
         ) from None
     except ValueError:
         raise ConfigError(
-            problem("the statement file is not JSON", got=str(path))
+            problem("the statement file is not JSON", got=str(path), try_=_STATEMENT)
         ) from None

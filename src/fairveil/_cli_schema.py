@@ -57,14 +57,19 @@ def schema(
     private fit refuses it until a person has put public facts in their place.
     """
     if (table is None) == (from_sdv is None):
-        raise ConfigError(problem("a schema is drafted from a table or --from-sdv"))
+        what = "a schema is drafted from a table or --from-sdv"
+        got = "neither" if table is None else "both"
+        raise ConfigError(problem(what, got=got, try_="one of the two"))
     if from_sdv is None and (sdv_table is not None or sdv_detected):
-        raise ConfigError(problem("these options need --from-sdv"))
+        given = "--sdv-detected" if sdv_table is None else "--sdv-table"
+        try_ = "--from-sdv METADATA in the place of the table"
+        raise ConfigError(problem("--from-sdv is missing", got=given, try_=try_))
     if table is not None:
         _drafted(table, output, declare_public=declare_public, declared_by=declared_by)
     elif from_sdv is not None:
         if declare_public:
-            raise ConfigError(problem("--declare-public is about a table"))
+            what = "--declare-public is about a table"
+            raise ConfigError(problem(what, got="--from-sdv", try_="leaving it out"))
         _read(from_sdv, sdv_table, output, detected=sdv_detected, by=declared_by)
 
 
@@ -74,7 +79,9 @@ def _drafted(
     if declared_by and not declare_public:
         raise ConfigError(
             problem(
-                "--declared-by says who declared the table public", try_="both flags"
+                "--declared-by says who declared the table public",
+                got=declared_by,
+                try_="--declare-public, too",
             )
         )
     from fairveil.schema import Schema

@@ -6,6 +6,7 @@ confidential and says so. No message repeats a value of a table.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from pathlib import Path
@@ -73,12 +74,14 @@ def rows_of(text: str) -> int:
     Raises:
         ValueError: not a whole number.
     """
-    try:
+    with contextlib.suppress(ValueError):
         return int(text)
-    except ValueError:
+    try:
         number = float(text)
+    except ValueError:
+        number = 0.5
     if not number.is_integer():
-        raise ValueError(text)
+        raise ValueError(f"it must be a whole number; got {text!r}")
     return int(number)
 
 
@@ -202,13 +205,14 @@ def evaluate(
 
     _check.whole(0, seed=seed)
     if positive is not None and target is None:
-        raise ConfigError(problem("--positive is a value of --target", try_="both"))
+        what = "--positive is a value of --target"
+        raise ConfigError(problem(what, got=positive, try_="both"))
     names, allowed = column_names(sensitive), column_names(legitimate)
     _check.distinct(sensitive=names)
     _check.distinct(legitimate=allowed)
     if allowed and not (names and target):
         what = "--legitimate is about --sensitive columns and a --target"
-        raise ConfigError(problem(what, try_="all three"))
+        raise ConfigError(problem(what, got=", ".join(allowed), try_="all three"))
     share = _share(holdout)
     rows, release = (read_table(path, typed=True) for path in (real, synthetic))
     if share is None:

@@ -7,6 +7,7 @@ labelled so: the demonstration's (of a public table) and those of ``evaluate``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from fairveil import __version__, _log, _stages
+from fairveil import __version__, _cli_names, _log, _stages
 from fairveil._shield import DEBUG, UnforeseenError
 from fairveil.errors import FairveilError
 
@@ -37,6 +38,10 @@ Section: TypeAlias = tuple[str, list[Line]]  # a title and its lines
 
 _FAILED, _BUG, _INTERRUPTED = 2, 1, 130
 _TOLD_VERSIONS = ("jax", "numpy", "pandas")
+_PLACES: Mapping[int, str] = {  # what helps where the system refuses a file
+    errno.ENOENT: "a path in a folder that exists",
+    errno.ENOSPC: "a disk with more room",
+}
 _WIDEST = 80
 _LABEL, _CELL = 30, 11
 _HANG = 9  # where text begins behind a heading such as "Unit:"
@@ -96,9 +101,13 @@ class Commands(TyperGroup):
 
     Attributes:
         until_the_end: what is entered here is left when the exit code is known.
+        chosen: the command that was asked for; None before that is known.
+        words: those that named it.
     """
 
     until_the_end: contextlib.ExitStack
+    chosen: Any = None
+    words: tuple[str, ...] = ()
 
     def log_to(self, path: Path, *, command: str) -> None:
         """Append what happens from now on to a file of JSON lines (``_log``).
@@ -114,10 +123,18 @@ class Commands(TyperGroup):
         versions["fairveil"] = __version__
         _log.tell("command began", command=command, at=at, versions=versions)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of these words; noted, that errors may name its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        own = getattr(command, "commands", {})  # of a group such as ledger
+        self.chosen = own.get(rest[0]) if own and rest else command
+        self.words = (*args[:1], *(rest[:1] if own else ()))
+        return name, command, rest
+
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command and leave the process."""
         del standalone_mode  # ours is the only way out
-        line = ""
+        line, self.chosen, self.words = "", None, ()
         with contextlib.ExitStack() as self.until_the_end:
             try:
                 # exits ask for their code here instead of leaving
@@ -128,7 +145,7 @@ class Commands(TyperGroup):
             except Exception as error:
                 if os.environ.get(DEBUG) and not _ours(error):
                     raise
-                line, code = _explained(error)
+                line, code = _explained(error, self.chosen, self.words)
                 _log.tell("command failed", kind=type(error).__name__)
             code = code if isinstance(code, int) else 0
             _log.tell("command ended", exit_code=code)
@@ -144,24 +161,25 @@ def _ours(error: Exception) -> bool:
     return isinstance(error, FairveilError) or hasattr(error, "format_message")
 
 
-def _explained(error: Exception) -> tuple[str, int]:
-    """The line and exit code of a failure."""
+def _explained(error: Exception, command: Any, words: Sequence[str]) -> tuple[str, int]:
+    """The line and exit code of a failure of a command, which these words named."""
     if isinstance(error, InterruptedFitError):
         return str(error), _INTERRUPTED
     if isinstance(error, FairveilError):
         code = _BUG if isinstance(error, UnforeseenError) else _FAILED
-        return f"Error: {error}", code
+        return f"Error: {_cli_names.said(str(error), command)}", code
     told = getattr(error, "format_message", None)
     if told is not None:
         context = getattr(error, "ctx", None)
-        path = context.command_path if context else "fairveil"
-        said = told().replace("Value error, ", "").rstrip(".")
+        path = context.command_path if context else " ".join(("fairveil", *words))
+        said = _cli_names.refused(error, told()).rstrip(".")
         return f"Error: {said}; try '{path} --help'.", _FAILED
     if isinstance(error, MemoryError):
         return "Error: memory ran out; try fewer rows.", _FAILED
     if isinstance(error, OSError):
         why = os.strerror(error.errno) if error.errno else "no reason was given"
-        return f"Error: the system refused a file ({why}).", _FAILED
+        hint = _PLACES.get(error.errno or 0, "another place")
+        return f"Error: the system refused a file ({why}); try {hint}.", _FAILED
     what = f"fairveil failed ({type(error).__name__}), a fault of ours"
     why = "the text is hidden, for it may hold values of the table"
     return f"Error: {what}; {why}; try {DEBUG}=1 to see it.", _BUG

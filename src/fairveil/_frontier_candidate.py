@@ -92,10 +92,14 @@ def fits_of(models: Sequence[FairVeil], names: Sequence[str] | None) -> tuple[Fi
     if names is None:
         names = [f"fit {place}" for place in range(1, len(models) + 1)]
     if len(names) != len(models) or len(set(names)) < len(names):
-        raise ConfigError(problem("names must name each fit once", got=list(names)))
+        twice = ", ".join(dict.fromkeys(n for n in names if list(names).count(n) > 1))
+        what = "each fit needs a name of its own"
+        raise ConfigError(
+            problem(what, got=twice or len(names), try_="each model once")
+        )
     fits = tuple(Fit.of(m, name) for m, name in zip(models, names, strict=True))
     if len({fit.digest for fit in fits}) < len(fits):
-        raise ConfigError(problem("the same fit is given twice"))
+        raise ConfigError(problem("the same fit is given twice", try_="it once"))
     return fits
 
 
@@ -125,12 +129,13 @@ def check_columns(
     if target is not None:
         _check.one_of(columns, target=target)
         if target in sensitive:
-            raise ConfigError(problem("the target is a sensitive column", got=target))
+            what = "the target is a sensitive column"
+            raise ConfigError(problem(what, got=target, try_="another column"))
         return
     for what, asked in needs.items():
         if asked:
             raise ConfigError(
-                problem(f"{what} needs a target", try_="naming the target, too")
+                problem(f"{what} needs a target", try_="target='income', too")
             )
 
 
@@ -139,7 +144,7 @@ def _check_sensitive(sensitive: tuple[str, ...], columns: Sequence[str]) -> None
         raise ConfigError(
             problem(
                 "a frontier needs sensitive columns, and the fit names none",
-                try_='sensitive=["..."]',
+                try_="sensitive=['sex']",
             )
         )
     _check.names(sensitive=list(sensitive))
@@ -147,7 +152,8 @@ def _check_sensitive(sensitive: tuple[str, ...], columns: Sequence[str]) -> None
     for name in sensitive:
         _check.one_of(columns, sensitive=name)
     if len(sensitive) == len(columns):
-        raise ConfigError(problem("every column is sensitive: no other is left"))
+        what = "every column is sensitive: no other is left"
+        raise ConfigError(problem(what, try_="fewer of them"))
 
 
 def check_target(column: Column, positive: Any, *, parity: bool) -> None:
@@ -161,11 +167,13 @@ def check_target(column: Column, positive: Any, *, parity: bool) -> None:
     if positive is None:
         if parity and _values(column) > _TWO:
             what = "the target has more than two values"
-            raise ConfigError(problem(what, try_="naming the positive one"))
+            raise ConfigError(
+                problem(what, got=column.name, try_="naming the positive one")
+            )
         return
     if not _has(column, _label(positive)):
         what = f"positive is no value of the target {column.name!r}"
-        raise ConfigError(problem(what, got=positive))
+        raise ConfigError(problem(what, got=positive, try_=_one_of(column)))
 
 
 def _values(column: Column) -> float:
@@ -194,6 +202,15 @@ def _has(column: Column, label: str) -> bool:
         return False
     low, high = column.ends()
     return low <= number <= high or number in column.special
+
+
+def _one_of(column: Column) -> str:
+    """What a column can have, for a hint."""
+    if column.kind == "boolean":
+        return "one of False, True"
+    if column.kind == "categorical":
+        return "one of " + ", ".join(map(str, column.categories))
+    return "a number between its bounds"
 
 
 def _label(value: Any) -> str:

@@ -163,7 +163,11 @@ class Frontier:
         ]
         if not named:
             raise ConfigError(
-                problem("no candidate of this mode is ranked by the promise", got=mode)
+                problem(
+                    "no candidate of this mode is ranked by the promise",
+                    got=mode,
+                    try_="the other promise",
+                )
             )
         able = [c for c in named if c.loss <= most_loss]
         if not able:

@@ -59,7 +59,8 @@ def groups(codec: Codec, balance: Wanted, where: Mapping[str, Any]) -> list[Grou
         parts.append([(name, *part) for part in _parts(codec, name, shares)])
     if math.prod(map(len, parts)) > _MOST_GROUPS:
         what = f"at most {_MOST_GROUPS} groups can be balanced"
-        raise ConfigError(problem(what, got=math.prod(map(len, parts))))
+        got = math.prod(map(len, parts))
+        raise ConfigError(problem(what, got=got, try_="fewer columns"))
     out = []
     for chosen in itertools.product(*parts):
         meets = {name: values for name, values, _share in chosen}
@@ -115,11 +116,11 @@ def _parts(
     total = math.fsum(shares.values())
     if not 0.0 < total <= 1.0 + _CLOSE:
         what = f"the shares of {name!r} must sum to 1 at most"
-        raise ConfigError(problem(what, got=total))
+        raise ConfigError(problem(what, got=f"{total:g}", try_="smaller ones"))
     found = [([value], float(share)) for value, share in shares.items()]
     _apart(codec, name, [values for values, _share in found])
     if total < 1.0 - _CLOSE:
-        found.append((_rest(codec, column, list(shares)), 1.0 - total))
+        found.append((_rest(codec, column, list(shares), f"{total:g}"), 1.0 - total))
     return found
 
 
@@ -136,7 +137,7 @@ def _apart(codec: Codec, name: str, parts: list[list[Any]]) -> None:
         apart = apart and all(one[1] < two[0] for one, two in pairs)
     if not apart:
         what = f"two groups of {name!r} share values"
-        raise ConfigError(problem(what, try_="groups that stand apart"))
+        raise ConfigError(problem(what, got=name, try_="groups that stand apart"))
 
 
 def _told(value: Any) -> bool:
@@ -153,11 +154,11 @@ def _categories(column: ColumnCodec) -> list[Any]:
     return list(column.values)
 
 
-def _rest(codec: Codec, column: ColumnCodec, named: list[Any]) -> list[Any]:
-    """All values that are not named; missing values among them."""
+def _rest(codec: Codec, column: ColumnCodec, named: list[Any], total: str) -> list[Any]:
+    """All values that are not named, whose shares have this sum; missing ones, too."""
     if column.bins is not None:
         what = f"shares of ranges of {column.column.name!r} must sum to 1"
-        raise ConfigError(problem(what, try_="a range for the rest"))
+        raise ConfigError(problem(what, got=total, try_="a range for the rest"))
     at = codec.index(column.column.name)
     taken = condition(codec, {column.column.name: named}).evidence[at] > 0
     values = [v for v, gone in zip(column.values, taken, strict=False) if not gone]
@@ -167,5 +168,5 @@ def _rest(codec: Codec, column: ColumnCodec, named: list[Any]) -> list[Any]:
         what = (
             f"all values of {column.column.name!r} are named, so shares must sum to 1"
         )
-        raise ConfigError(problem(what))
+        raise ConfigError(problem(what, got=total, try_="larger ones"))
     return values

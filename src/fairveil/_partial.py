@@ -138,7 +138,9 @@ def _check_kept(
         there = name in given and name in codec.names
         if not there or not codec.columns[codec.index(name)].column.nullable:
             what = "keep_missing names a column of the rows that may be missing"
-            raise ConfigError(problem(what, got=name))
+            raise ConfigError(
+                problem(what, got=name, try_="a column that is nullable in the schema")
+            )
 
 
 def _read(column: ColumnCodec, series: nw.Series[Any]) -> tuple[np.ndarray, np.ndarray]:

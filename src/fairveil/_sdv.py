@@ -51,6 +51,7 @@ _CLASSES = {r"\d": "#", "[0-9]": "#", "[A-Z]": "@"}
 _CLOCK = re.compile(r"%-?[HIMSfpXcTrs]")
 _NEEDS = {"categorical": ("categories",), "boolean": (), "identifier": ()}
 _ON_SCALE = ("lower", "upper")
+_WRITTEN = "a file that SDV's metadata.save_to_json has written"
 _LONGEST_RUN = 200  # a pattern is no longer than that
 
 
@@ -73,10 +74,11 @@ def columns_of(metadata: Any, table: str | None) -> dict[str, Mapping[str, Any]]
     )
     if not whole or not columns:
         what = "SDV's metadata has to say the sdtype of each column"
-        raise SchemaError(problem(what, try_="metadata.validate() of SDV"))
+        raise SchemaError(problem(what, try_=_WRITTEN))
     if body.get("sequence_key") or body.get("sequence_index"):
         what = "SDV's sequences are not supported: rows of one person hang together"
-        try_ = "leaving the keys out, and unit= the column that names the person"
+        try_ = "leaving the keys out, and unit='person', if that is the name of "
+        try_ += "the column that names the person"
         raise UnsupportedError(problem(what, try_=try_))
     _check_keys(body, columns)
     return {str(name): told for name, told in columns.items()}
@@ -87,17 +89,16 @@ def _read(metadata: Any) -> Mapping[str, Any]:
         try:
             metadata = _files.parse_json(_files.read_whole(metadata))
         except OSError:
-            what = "the metadata file cannot be read"
-            raise SchemaError(problem(what, got=str(metadata))) from None
+            what, got = "the metadata file cannot be read", str(metadata)
+            raise SchemaError(problem(what, got=got, try_=_WRITTEN)) from None
         except ValueError:
-            what = "the metadata file is not JSON"
-            raise SchemaError(problem(what, got=str(metadata))) from None
+            what, got = "the metadata file is not JSON", str(metadata)
+            raise SchemaError(problem(what, got=got, try_=_WRITTEN)) from None
     elif hasattr(metadata, "to_dict"):
         metadata = metadata.to_dict()
     if not isinstance(metadata, Mapping):
-        raise SchemaError(
-            problem("this is not SDV's metadata", got=type(metadata).__name__)
-        )
+        what = "this is not SDV's metadata"
+        raise SchemaError(problem(what, got=type(metadata).__name__, try_=_WRITTEN))
     version = metadata.get("METADATA_SPEC_VERSION", SINGLE)
     if version not in VERSIONS:
         shown = version if isinstance(version, str) else None
@@ -114,10 +115,11 @@ def _one(metadata: Mapping[str, Any], table: str | None) -> Mapping[str, Any]:
         return metadata
     tables = metadata["tables"]
     if not isinstance(tables, Mapping) or not tables:
-        raise SchemaError(problem("SDV's metadata names no table"))
+        raise SchemaError(problem("SDV's metadata names no table", try_=_WRITTEN))
     if table is None and len(tables) > 1:
         what = "SDV's metadata describes several tables; fairveil fits one"
-        try_ = "table= one of " + ", ".join(map(str, tables))
+        first, *others = map(str, tables)
+        try_ = f"table={first!r}, or {', '.join(others)}"
         raise UnsupportedError(problem(what, try_=try_))
     name = next(iter(tables)) if table is None else table
     if not isinstance(tables.get(name), Mapping):

@@ -84,7 +84,7 @@ def _column(codec: ColumnCodec, asked: Any) -> tuple[ColumnCodec, Floats]:
     parts = [part for part in parts if not is_missing(part)]
     if missing and not codec.column.nullable:
         what = "the column has no missing values"
-        raise ConfigError(problem(what, got=codec.column.name))
+        raise ConfigError(problem(what, got=codec.column.name, try_="a value of it"))
     evidence = np.zeros(codec.size)
     if missing:
         evidence[codec.regular :] = 1.0
@@ -134,7 +134,8 @@ def _codes(codec: ColumnCodec, part: Any) -> list[int]:
     first = 0 if low is None else code_of(codec, low)
     last = len(codec.values) - 1 if high is None else code_of(codec, high)
     if first > last:
-        raise ConfigError(problem(f"the range of {column.name!r} is empty", got=part))
+        what = f"the range of {column.name!r} is empty"
+        raise ConfigError(problem(what, got=part, try_="the lower end first"))
     return list(range(first, last + 1))
 
 
@@ -189,7 +190,7 @@ def interval(column: Column, part: Any) -> Interval:
             problem(
                 f"the range of {column.name!r} is empty",
                 got=part,
-                try_=night if column.kind == "time" else None,
+                try_=night if column.kind == "time" else "the lower end first",
             )
         )
     first = _on_scale(max(ends[0], reach[0]), column.places, math.ceil)

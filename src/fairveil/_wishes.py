@@ -81,7 +81,7 @@ def check_wishes(wishes: Wishes) -> None:
         ConfigError: so it is.
     """
     _check.positive(epsilon=wishes.epsilon)
-    _check.in_range(0.0, 1.0, delta=wishes.delta)
+    _check.finite(delta=wishes.delta)
     if not 0 < wishes.delta < 1:
         raise ConfigError(
             problem("delta must lie between 0 and 1", got=wishes.delta, try_="1e-5")
@@ -133,11 +133,14 @@ def _check_constraints(schema: Schema | None, wish: Wish) -> None:
 def _check_unit(unit: str | None) -> None:
     named = isinstance(unit, str) and unit and unit.isprintable()
     if unit is not None and not named:
-        raise ConfigError(problem("unit must be a printable column name"))
+        raise ConfigError(
+            problem("unit must be a printable column name", try_="another name")
+        )
     if unit == _ROW:
         raise ConfigError(
             problem(
                 "a unit column may not be called 'row': that names fits by row",
+                got=unit,
                 try_="another name",
             )
         )
@@ -182,7 +185,13 @@ def settings_of(wishes: Wishes) -> config.Fit:
     if not wishes.group_budget:
         return settings
     if not wishes.sensitive:
-        raise ConfigError(problem("group_budget needs a sensitive column"))
+        raise ConfigError(
+            problem(
+                "group_budget needs a sensitive column",
+                got=wishes.group_budget,
+                try_="sensitive=['sex'], or leaving the budget out",
+            )
+        )
     measuring = replace(settings.measuring, group_share=wishes.group_budget)
     return replace(settings, measuring=measuring)
 
@@ -213,10 +222,15 @@ def public_facts(
         facts = _copied(wishes, table)
     facts = _impersonal(facts, wishes.personal_data)
     if not facts.learnt:
-        raise SchemaError(problem("there is no column to learn beside identifiers"))
+        what = "there is no column to learn beside identifiers"
+        raise SchemaError(problem(what, try_="a table with other columns"))
     if wishes.unit is not None and wishes.unit in facts.learnt:
         raise SchemaError(
-            problem("the unit column is not synthesised", try_="schema.drop([unit])")
+            problem(
+                "the unit column is not synthesised",
+                got=wishes.unit,
+                try_="a schema without it",
+            )
         )
     wish = wish_of(wishes)
     wish.check_columns(facts.learnt)
@@ -245,7 +259,7 @@ def _impersonal(facts: Schema | Plan, rule: str) -> Schema | Plan:
                 got=said,
                 try_="dropping them, a schema that declares them as kind 'identifier', "
                 "personal_data='replace' (plausible fakes), or personal_data='allow' "
-                "if the names mislead (--personal-data)",
+                "if the names mislead",
             )
         )
     check_installed()
@@ -292,8 +306,8 @@ def _measured(
             problem(
                 "a private fit needs a schema of public facts",
                 try_=(
-                    "discover=True (--discover) to measure them under the budget, a "
-                    "code book's facts ('fairveil schema --help'), or Schema.infer(df, "
+                    "discover=True to measure them under the budget, a code book's "
+                    "facts ('fairveil schema --help'), or Schema.infer(df, "
                     "declare_public=True) if the table itself is public"
                 ),
             )
@@ -336,9 +350,16 @@ def _check_named(wishes: Wishes, table: nw.DataFrame[Any]) -> None:
     if wishes.schema is not None:
         check_columns(table, wishes.schema, unit=wishes.unit, partial=True)
     if wishes.unit is not None and wishes.unit not in table.columns:
-        raise TableError(problem("the table lacks the unit column", got=wishes.unit))
+        raise TableError(
+            problem(
+                "the table lacks the unit column",
+                got=wishes.unit,
+                try_="one of " + ", ".join(table.columns),
+            )
+        )
     if table.columns == [wishes.unit]:
-        raise TableError(problem("the table has no column beside the unit column"))
+        what = "the table has no column beside the unit column"
+        raise TableError(problem(what, try_="a table with other columns"))
 
 
 def recalled(wish: Wish, statement: Statement, schema: Schema) -> dict[str, Any]:

@@ -228,7 +228,13 @@ def _hash_of(path: str | Path) -> tuple[str, int]:
     except OSError:
         size = -1
     if size < 0:
-        raise TableError(problem("the output cannot be read", got=str(path)))
+        raise TableError(
+            problem(
+                "the output cannot be read",
+                got=str(path),
+                try_="the file that 'fairveil sample' wrote",
+            )
+        )
     return digest.hexdigest(), size
 
 

@@ -135,7 +135,9 @@ def plan(  # noqa: PLR0913  (what a fit is told, all by keyword)
             and ``schema`` are given.
     """
     if (columns is None) is (schema is None):
-        raise ConfigError(problem("a plan needs columns or a schema, not both"))
+        got = "neither" if schema is None else "both"
+        what = "a plan needs the number of columns or a schema, not both"
+        raise ConfigError(problem(what, got=got, try_="columns=14, or a schema"))
     _check.whole(1, rows=rows, max_rows_per_unit=max_rows_per_unit)
     if columns is not None:
         _check.whole(1, columns=columns)

@@ -171,11 +171,19 @@ class Schema(BaseModel):
             data = _files.parse_json(_files.read_whole(path))
         except OSError:
             raise SchemaError(
-                problem("the schema file cannot be read", got=str(path))
+                problem(
+                    "the schema file cannot be read",
+                    got=str(path),
+                    try_="the path of a file that 'fairveil schema' has written",
+                )
             ) from None
         except ValueError:
             raise SchemaError(
-                problem("the schema file is not JSON", got=str(path))
+                problem(
+                    "the schema file is not JSON",
+                    got=str(path),
+                    try_="a file that 'fairveil schema' has written",
+                )
             ) from None
         return cls.from_dict(data)
 

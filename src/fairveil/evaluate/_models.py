@@ -136,7 +136,11 @@ def _two_valued(
         label = {"true": "1", "false": "0"}.get(label.lower(), label)
     if label not in labels:
         raise ConfigError(
-            problem(f"positive is no value of the target {target!r}", got=positive)
+            problem(
+                f"positive is no value of the target {target!r}",
+                got=positive,
+                try_="a value, written as in the table",
+            )
         )
     code = labels.index(label)
     first, second = (

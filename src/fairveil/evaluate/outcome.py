@@ -164,6 +164,7 @@ def _check_roles(target: str, own: Sequence[str], legitimate: Sequence[str]) -> 
             problem(
                 "a column is two of target, sensitive column and legitimate column",
                 got=", ".join(twice),
+                try_="one role for each",
             )
         )
 

@@ -70,7 +70,11 @@ class Wish:
         if self.proxies and self.fairness not in _APART:
             what = "proxies are loosened where the sensitive columns are drawn apart"
             raise ConfigError(
-                problem(what, got=self.fairness, try_="'independence' or 'redraw'")
+                problem(
+                    what,
+                    got=self.fairness or "none",
+                    try_="fairness='independence' or 'redraw'",
+                )
             )
         for name in ("sensitive", "legitimate"):
             _check.names(**{name: getattr(self, name)})
@@ -83,22 +87,34 @@ class Wish:
             )
         if len(self.sensitive) > MOST_SENSITIVE:
             what = f"at most {MOST_SENSITIVE} columns can be sensitive"
-            raise ConfigError(problem(what, got=len(self.sensitive)))
+            raise ConfigError(
+                problem(what, got=len(self.sensitive), try_="fewer of them")
+            )
         both = sorted(set(self.sensitive) & set(self.legitimate))
         if both:
             what = "a column is both sensitive and legitimate"
-            raise ConfigError(problem(what, got=", ".join(both)))
+            raise ConfigError(problem(what, got=", ".join(both), try_="one of the two"))
         if self.legitimate and self.fairness is None:
             what = "legitimate columns belong to a promise of fairness"
-            raise ConfigError(problem(what, try_="a mode, or leaving them out"))
+            raise ConfigError(
+                problem(
+                    what,
+                    got=", ".join(self.legitimate),
+                    try_="a mode and a sensitive column, or leaving them out",
+                )
+            )
         self._check_shares()
 
     def _check_target(self) -> None:
         outcome = self.fairness == "outcome"
+        named = ", ".join(
+            map(str, (*([self.target] * bool(self.target)), *self.sensitive))
+        )
         if outcome and not (isinstance(self.target, str) and self.sensitive):
             raise ConfigError(
                 problem(
                     "the mode 'outcome' needs a target and a sensitive column",
+                    got=f"{named or 'neither'}",
                     try_="target='income', sensitive=['sex']",
                 )
             )
@@ -106,13 +122,13 @@ class Wish:
             raise ConfigError(
                 problem(
                     "a target belongs to the mode 'outcome'",
-                    got=self.fairness,
+                    got=self.fairness or "no mode",
                     try_="fairness='outcome', or leaving the target out",
                 )
             )
         if self.target in (*self.sensitive, *self.legitimate):
             what = "the target is a sensitive or a legitimate column"
-            raise ConfigError(problem(what, got=self.target))
+            raise ConfigError(problem(what, got=self.target, try_="another column"))
 
     def _check_shares(self) -> None:
         if isinstance(self.shares, Mapping):
@@ -129,7 +145,7 @@ class Wish:
                 problem(
                     "shares can be set where the sensitive columns are drawn apart "
                     "from all others",
-                    got=f"fairness={self.fairness!r}, strength {self.strength}",
+                    got=f"{self.fairness or 'no mode'} at strength {self.strength:g}",
                     try_="'redraw' or 'independence' at strength 1, without legitimate "
                     "columns",
                 )
@@ -156,7 +172,15 @@ class Wish:
 def _check_shares_of(name: Any, wanted: Any, sensitive: Collection[str]) -> None:
     """A mapping of some values of a sensitive column to shares of sum 1 at most."""
     if name not in sensitive:
-        raise ConfigError(problem("shares are of sensitive columns", got=name))
+        raise ConfigError(
+            problem(
+                "shares are of sensitive columns",
+                got=name,
+                try_="one of " + ", ".join(sensitive)
+                if sensitive
+                else "naming it as one",
+            )
+        )
     good = isinstance(wanted, Mapping) and bool(wanted)
     if not good or not all(isinstance(value, str) for value in wanted):
         raise ConfigError(
@@ -164,4 +188,10 @@ def _check_shares_of(name: Any, wanted: Any, sensitive: Collection[str]) -> None
         )
     _check.in_range(0.0, 1.0, **{f"share of {value}": s for value, s in wanted.items()})
     if not 0.0 < sum(wanted.values()) <= 1.0 + 1e-9:
-        raise ConfigError(problem("shares of a column must sum to 1 at most", got=name))
+        raise ConfigError(
+            problem(
+                f"the shares of {name!r} must sum to 1 at most",
+                got=f"{sum(wanted.values()):g}",
+                try_="smaller ones",
+            )
+        )

@@ -39,6 +39,7 @@ MOST_BYTES: Final = 1 << 26
 LOCK_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.002
 _LOCAL: Final = "a place on a local disk"
+_BEGIN: Final = "'fairveil ledger cap' with --name to begin one"
 _SEAL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\Z')
 _TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 # a link is no ledger, and opening a pipe must not wait for its other end
@@ -297,7 +298,8 @@ def refusal(error: Exception, path: Path) -> TableError:
     number = error.errno if isinstance(error, OSError) else None
     told = f" ({os.strerror(number)})" if number else ""
     what = _REASONS.get(number or 0, f"the system refused the ledger file{told}")
-    return TableError(problem(what, got=str(path)))
+    try_ = _BEGIN if number in (errno.ENOENT, errno.ENOTDIR) else None
+    return TableError(problem(what, got=str(path), try_=try_))
 
 
 def _sign(path: Path, token: str) -> Path:

@@ -247,7 +247,11 @@ def open_probability(**values: float) -> None:
         _check.in_range(0.0, 1.0, **{name: value})
         if value in (0, 1):
             raise ConfigError(
-                problem(f"{name} must lie strictly between 0 and 1", got=value)
+                problem(
+                    f"{name} must lie strictly between 0 and 1",
+                    got=value,
+                    try_="a number in between",
+                )
             )
 
 

@@ -146,7 +146,7 @@ def _check_size(
             f"the noisy count of its rows is {n_hat}; only that count was paid for "
             f"(rho {ledger.spent_rho:.2g} of {ledger.rho_cap:.2g})",
             try_="a schema of public facts from a code book ('fairveil schema' drafts "
-            "one; schema=...), or a larger epsilon",
+            "one), or a larger epsilon",
         )
     )
 

@@ -105,8 +105,7 @@ class Desk:
         with self._latch:
             self._free()
             if not path.is_file():
-                what = "there is no such table file"
-                raise AnswerError(problem(what, got=str(path)), "table")
+                raise AnswerError(str(files.absent(path)), "table")
             try:
                 files.check_suffix(path)
             except FairveilError as error:
@@ -336,8 +335,7 @@ class Desk:
                 raise AnswerError(problem(what, try_="ticking the box"), "agreed")
             rows = Path(control).expanduser().absolute() if control else None
             if rows is not None and not rows.is_file():
-                what = "there is no such table file"
-                raise AnswerError(problem(what, got=str(rows)), "control")
+                raise AnswerError(str(files.absent(rows)), "control")
             told = commands.report(self.answers, self.place, number, rows)
             self.place.note("report opened", number=number)
             self._work("report", told)

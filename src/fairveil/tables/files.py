@@ -118,13 +118,19 @@ def check_output(output: Path, *inputs: Path) -> None:
             )
         )
     if output.is_dir():
-        raise ConfigError(problem("the output is a folder", got=str(output)))
+        what = "the output is a folder"
+        raise ConfigError(problem(what, got=str(output), try_="a name in it"))
     places = [output.parent, *([output] if output.exists() else [])]
     if not all(os.access(place, os.W_OK) for place in places):
-        raise ConfigError(problem("the output cannot be written", got=str(output)))
+        what = "the output cannot be written"
+        raise ConfigError(problem(what, got=str(output), try_="another place"))
     if any(_same(output, i) for i in inputs):
         raise ConfigError(
-            problem("the output would overwrite an input", got=str(output))
+            problem(
+                "the output would overwrite an input",
+                got=str(output),
+                try_="another name",
+            )
         )
 
 

@@ -118,7 +118,13 @@ def check_columns(
     """
     have, want = set(table.columns), set(schema.names)
     if unit is not None and unit not in have:
-        raise TableError(problem("the table lacks the unit column", got=unit))
+        raise TableError(
+            problem(
+                "the table lacks the unit column",
+                got=unit,
+                try_="one of " + ", ".join(table.columns),
+            )
+        )
     missing = [name for name in schema.learnt if name not in have]
     extra = [name for name in table.columns if name not in want and name != unit]
     if missing:
@@ -126,7 +132,7 @@ def check_columns(
             problem(
                 "the table lacks columns of the schema",
                 got=", ".join(missing),
-                try_="schema.drop([...])",
+                try_="a table that has them, or a schema without them",
             )
         )
     if extra and not partial:
