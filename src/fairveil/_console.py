@@ -254,6 +254,9 @@ def _show_risks(risks: Mapping[str, Any]) -> None:
     """The attacks on the release, and how to read them."""
     from fairveil.evaluate import shown_risks  # noqa: PLC0415  (loads models)
 
+    if not shown_risks.judged(risks):
+        say(*shown_risks.words(risks), "")
+        return
     _show_sections(*shown_risks.table(risks))
     say("", *shown_risks.words(risks), "", *shown_risks.CAPTION, "")
 

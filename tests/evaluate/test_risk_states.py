@@ -58,7 +58,7 @@ def test_nothing_tried_is_no_pass():
     assert found.state == WEAK
     assert found.sentence.startswith("Not tried")
     alone = risks._judged([trial(0, 0, n=0, planted=None)], control=False)[0]
-    assert alone.sentence.startswith("Not tried: it needs")
+    assert alone.sentence.startswith("This attack could not be tried: it compares")
 
 
 @pytest.mark.parametrize(

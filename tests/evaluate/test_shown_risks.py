@@ -53,13 +53,17 @@ def test_every_state_has_its_words_and_membership_its_own(record):
     lines = dict(shown_risks.table(record)[1][3][1])
     assert "  claimed" in lines
     assert "attacks tell more" in shown_risks.words(record)[0]
+    assert shown_risks.judged(record)
 
 
 def test_without_control_the_screen_says_what_is_lacking():
     found = privacy_risks(TRAIN, TRAIN).to_dict()
     lines = shown_risks.table(found)[1][0][1]
     assert lines[1][1][1] == lines[1][1][3] == "-"
-    assert "--holdout" in shown_risks.words(found)[0]
+    told = " ".join(shown_risks.words(found))
+    assert "--holdout" in told
+    assert "Not even tried without them: membership." in told
+    assert not shown_risks.judged(found)
 
 
 def test_a_note_is_shown_and_all_fits_the_screen(record, capsys, monkeypatch):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fairveil.evaluate import privacy_risks
 from fairveil.report import glance, words
 from fairveil.report.page import figure, rendered
 from page_reader import read_page
@@ -105,6 +106,25 @@ def test_a_report_of_less_is_a_page_too(facts, undrawn, absent):
     text = " ".join(" ".join(read.text).split())
     assert ("No attack was made." in text) is (absent in ("risks", "all"))
     assert ("No target was named" in text) is (absent in ("target", "all"))
+
+
+def test_without_control_rows_it_says_in_words_what_is_lacking(
+    facts, undrawn, tiny_table
+):
+    found = privacy_risks(tiny_table, tiny_table.head(200), seed=1).to_dict()
+    facts["risks"], facts["identity"]["control"] = found, False
+    text = " ".join(" ".join(read_page(rendered(facts)).text).split())
+    assert "No attack can be judged: there are no control rows." in text
+    assert "fairveil report --control control.csv" in text
+    assert "This attack could not be tried: it compares training rows with" in text
+    assert not re.search(r"right -|\b0 attempts|no control(?! rows)", text)
+    lines = {one["question"]: one for one in glance.lines(facts)}
+    told = lines["Do they tell who was in the table?"]
+    assert told["answer"] == "not tried: there are no control rows"
+    first = lines["Do the rows tell what is true of one person only?"]
+    assert first["answer"] == "not known: there are no control rows"
+    assert re.search(r"[1-9]\d* attempts; 2 attacks", first["n"])
+    assert lines["Do they link two records of one person?"]["n"].endswith("1 attack")
 
 
 def test_a_fit_that_is_not_private_is_stamped_first(facts, undrawn):

@@ -285,7 +285,10 @@ def _sentence(trial: Trial, state: str, strict: float) -> str:
     shot = trial.release
     if not shot.main.attempts:
         if state == NO_CONTROL:
-            return "Not tried: it needs real rows that were not in the training table."
+            return (
+                "This attack could not be tried: it compares training rows with "
+                "control rows, real rows that the fit did not see, and there are none."
+            )
         return "Not tried: these tables give the attack nothing to try."
     said = {"whom": trial.whom, "main": _share(shot.main), "target": trial.target}
     done = _DONE[trial.question].format(**said)

@@ -26,6 +26,20 @@ CAPTION = (
     "A pass is no proof: a stronger attack may succeed. Epsilon bounds them all.",
 )
 
+LACKING = (
+    "Privacy risks cannot be judged: there are no control rows.",
+    (
+        "Control rows are real rows of the same population that the fit did not see. "
+        "What a release tells of them it tells of anybody; a leak is what it tells of "
+        "training rows beyond that."
+    ),
+    (
+        "Keep some rows back before the fit, and name them: --holdout control.csv. A "
+        "share of REAL is none, for the fit may have seen all of it. The rates of the "
+        "attacks on training rows alone are in --json."
+    ),
+)
+
 _STATES = {
     FINDING: "FINDING: beyond control",
     PASS: "pass: as good as guessing",
@@ -48,16 +62,28 @@ def table(risks: Report) -> Shown:
 
 
 def words(risks: Report) -> list[str]:
-    """How many findings, the check of sanity, and the notes."""
+    """How many findings, or what is lacking; the check of sanity, and the notes."""
     states = [one["state"] for one in risks["attacks"]]
     told = (
         f"{states.count(FINDING)} of {len(states)} attacks tell more of training rows "
         "than of control rows."
     )
-    if NO_CONTROL in states:
-        told = "Without control rows nothing follows: name them by --holdout TABLE."
     notes = [f"Note: {note}." for note in risks["notes"]]
-    return [told, risks["nearest"]["sentence"], *notes]
+    lacking = [] if judged(risks) else [*LACKING, *_untried(risks)]
+    return [*(lacking or [told]), risks["nearest"]["sentence"], *notes]
+
+
+def judged(risks: Report) -> bool:
+    """Whether there were control rows, without which nothing follows from a rate."""
+    return all(one["state"] != NO_CONTROL for one in risks["attacks"])
+
+
+def _untried(risks: Report) -> list[str]:
+    """A sentence on the questions that were not even tried; none where all were."""
+    found = risks["attacks"]
+    tried = {one["question"] for one in found if one["main"]["attempts"]}
+    left = [q for q in QUESTIONS if q not in tried]
+    return [f"Not even tried without them: {', '.join(left)}."] if left else []
 
 
 def _lines(one: Report) -> list[Line]:

@@ -5,10 +5,11 @@ Secret, like the figures. Answers are words that a figure earns; none says "safe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from fairveil.evaluate.results_risks import NO_CONTROL
 from fairveil.report import words
 
 Facts = Mapping[str, Any]
@@ -175,15 +176,34 @@ def _attacks(facts: Facts) -> list[dict[str, str]]:
         own = [a for a in risks["attacks"] if a["question"] == question]
         graver = [a for a in own if a["state"] == state] or own
         told = max(graver, key=_excess)
+        if state == NO_CONTROL:
+            found.append(_unjudged(question, told, own))
+            continue
         found.append(
             _line(
                 _ASKED[question],
                 state,
                 _rates(told),
-                f"{told['main']['attempts']:,} attempts; {len(own):,} attacks",
+                _tried(told, own),
             )
         )
     return found
+
+
+def _tried(told: Facts, own: Sequence[Facts]) -> str:
+    attacks = "1 attack" if len(own) == 1 else f"{len(own):,} attacks"
+    return f"{told['main']['attempts']:,} attempts; {attacks}"
+
+
+def _unjudged(question: str, told: Facts, own: Sequence[Facts]) -> dict[str, str]:
+    """A question that nobody can answer without control rows."""
+    if not told["main"]["attempts"]:
+        state, why = "not tried: there are no control rows", told["sentence"]
+        tried = "no attempt"
+    else:
+        state, why = "not known: there are no control rows", _rates(told)
+        tried = _tried(told, own)
+    return _line(_ASKED[question], state, why, tried)
 
 
 def _excess(attack: Facts) -> float:

@@ -232,7 +232,8 @@ def attacks(facts: Facts) -> list[Chart]:
     if facts["risks"] is None:
         return []
     lines: list[Line] = []
-    for question, found in _by_question(facts["risks"]["attacks"]):
+    tried = [one for one in facts["risks"]["attacks"] if one["main"]["attempts"]]
+    for question, found in _by_question(tried):
         lines.append(Line(question, heading=True))
         lines += [
             Line(
