@@ -6,6 +6,7 @@
 #                benchmarks/fairness/rows.jsonl, in hours; resumes (DATA=folder of tables)
 #   make fairness-page  docs/fairness-figures.md from the rows that are kept
 #   make who-pays  docs/who-pays.md: error of each group against epsilon; resumes
+#   make timed   times of parts by pytest-benchmark; ARGS="--benchmark-compare"
 #   make speed   docs/speed.md: what a fit, a sample and a step cost
 #   make step    docs/dp-step.md: a DP step beside Opacus (OPACUS=a python that has it)
 #   make sampling  the measured parts of docs/sampling.md and docs/constraints.md
@@ -48,7 +49,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test figures fairness fairness-page who-pays speed step sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page studio-pictures site-tools lint lock clean
+.PHONY: help demo test figures fairness fairness-page who-pays speed step timed sampling scale tall frontier audit bench bench-full pages package export-tools site cli-page studio-pictures site-tools lint lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -80,6 +81,10 @@ speed: $(VENV)/.run
 
 step: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py --opacus $(OPACUS) --page docs/dp-step.md
+
+# The plugin is off for the suite (pyproject.toml), hence the empty addopts.
+timed: $(VENV)/.test
+	$(BIN)/python -m pytest -o addopts= benchmarks/timed.py $(ARGS)
 
 sampling: $(VENV)/.run
 	$(BIN)/python benchmarks/sampling.py

@@ -16,6 +16,7 @@ import math
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -162,6 +163,18 @@ def ratio(
 
 def rounds() -> dict[str, list[float]]:
     """Seconds of each kind of step, one after the other in every round."""
+    kinds = steps()
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(PAIRS):
+        for name, run in kinds.items():
+            started = time.perf_counter()
+            run()
+            found[name].append(time.perf_counter() - started)
+    return found
+
+
+def steps() -> dict[str, Callable[[], object]]:
+    """One step of each kind, compiled: a pass over the rows, and what it gives."""
     shape = SHAPE
     layers = vae.init(np.random.default_rng(0), shape)
     rng = np.random.default_rng(0)
@@ -169,30 +182,18 @@ def rounds() -> dict[str, list[float]]:
     rows = Sensitive(codes.astype(np.int32), sizes=SIZES)
     border = Border(rows, Ledger(epsilon=1.0, delta=1e-5), NoiseSource.secure())
     weights = vae.VaeWeights()
+    centroids, key = jnp.zeros((8, shape.latent)), jax.random.key(1)
     kinds = {
         "DP step": (chunk_gradient(shape, weights, 1.0), 90.0),
         "plain step": (plain_gradient(shape, weights), 0.0),
         "vmap step": (vmap_gradient(shape, weights, 1.0), 90.0),
     }
-
-    centroids = jnp.zeros((8, shape.latent))
-
-    def run(gradient, stddev: float) -> float:  # noqa: ANN001  (of JAX)
-        started = time.perf_counter()
-        noisy_sum(
-            border,
-            partial(gradient, layers, centroids, jax.random.key(1)),
-            noise_stddev=stddev,
-        )
-        return time.perf_counter() - started
-
-    for one in kinds.values():
-        run(*one)  # compile
-    found: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(PAIRS):
-        for name, one in kinds.items():
-            found[name].append(run(*one))
-    return found
+    out: dict[str, Callable[[], object]] = {}
+    for name, (gradient, stddev) in kinds.items():
+        whole = partial(gradient, layers, centroids, key)
+        out[name] = partial(noisy_sum, border, whole, noise_stddev=stddev)
+        out[name]()  # compile
+    return out
 
 
 def plain_gradient(shape: vae.VaeShape, weights: vae.VaeWeights):  # noqa: ANN201  (of JAX)
