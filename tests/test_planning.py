@@ -107,6 +107,7 @@ def test_time_and_memory_grow_with_the_table():
     for more in (plan(rows=500_000, columns=14), plan(rows=20_000, columns=60)):
         assert more.total_seconds > 1.2 * usual.total_seconds
         assert more.memory_mb > usual.memory_mb
+        assert usual.streamed_mb < more.streamed_mb < more.memory_mb
         assert all(s >= 0 for s in more.cpu_seconds.values())
     assert planning._WIDE == (fit_gan._WIDE, fit_gan._LINES)
     tall = [plan(rows=n, columns=14).total_seconds for n in (10**7, 2 * 10**7)]

@@ -96,7 +96,8 @@ def _lines(found: Forecast, accuracy: float | None) -> list[str]:
     title = "CPU time and memory (rough: speeds were set on Adult alone)"
     lines += ["", title, *seconds]
     lines.append(f"  {'together':<24}{found.total_seconds:>10,.0f} s")
-    lines.append(f"  {'memory':<24}{found.memory_mb:>10,.0f} MB")
+    lines.append(f"  {'memory, files in place':<24}{found.streamed_mb:>10,.0f} MB")
+    lines.append(f"  {'memory, table in memory':<24}{found.memory_mb:>10,.0f} MB")
     if found.advice is not None:
         lines += ["", f"Note: {found.advice}."]
     return lines

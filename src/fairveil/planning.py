@@ -27,6 +27,8 @@ _BINS = 16  # codes of a numeric column: what is left of 32 after merging, as a 
 _EPSILONS = (1e-3, 1e3)  # that are searched for an accuracy
 _WIDE = (1024, 256)  # width from which on ``post.fit_gan`` compares so many lines
 _MEBI = 2.0**20
+# bytes of a value: as text, and its code twice; the mapped code alone
+_IN_MEMORY, _IN_PLACE = 60.0 + 4.0 + 4.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,9 @@ class Forecast:
         feasible_epsilon: least epsilon at which ``effective_noise`` is within the
             wanted accuracy; None where none was wanted, or none below 1000 is enough.
         cpu_seconds: by stage, on the machine of ``SPEEDS``.
-        memory_mb: peak memory.
+        memory_mb: peak memory of a fit whose table is in memory.
+        streamed_mb: the same where files are read in place, as the command line does;
+            the codes of the rows lie in a temporary file besides.
         advice: a sentence where the table is small for its budget, else None.
     """
 
@@ -91,6 +95,7 @@ class Forecast:
     feasible_epsilon: float | None
     cpu_seconds: dict[str, float]
     memory_mb: float
+    streamed_mb: float
     advice: str | None
 
     @property
@@ -164,7 +169,8 @@ def plan(  # noqa: PLR0913  (what a fit is told, all by keyword)
         **noise,
         feasible_epsilon=_feasible(settings, asked, group, accuracy),
         cpu_seconds=_seconds(fitted, asked, noise["rounds"]),
-        memory_mb=_memory(fitted, asked),
+        memory_mb=_memory(fitted, asked, cell=_IN_MEMORY),
+        streamed_mb=_memory(fitted, asked, cell=_IN_PLACE),
         advice=advice(
             settings, n_hat=asked.signal_rows, rho=noise["rho"], columns=len(widths)
         ),
@@ -311,10 +317,10 @@ def _network(width: int, hidden: tuple[int, ...], latent: int) -> float:
     return 6.0 * 2.0 * weights
 
 
-def _memory(settings: config.Fit, asked: _Asked) -> float:
+def _memory(settings: config.Fit, asked: _Asked, *, cell: float) -> float:
     """Peak memory in MiB: the table and its codes, rows of the models, their tables."""
     width, columns = asked.width, len(asked.widths)
-    table = asked.rows * columns * (60.0 + 4.0 + 4.0)  # as text; codes, twice
+    table = asked.rows * columns * cell
     rows = 3.0 * 4.0 * min(settings.calibration.pool * width, 10**8)
     game = 8.0 * 4.0 * width * width
     return SPEEDS.base_mb + (table + rows + game) / _MEBI

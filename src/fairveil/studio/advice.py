@@ -91,7 +91,7 @@ def forecast(answers: Answers) -> dict[str, Any]:
     return {
         "rows": found.rows,
         "minutes": max(1, math.ceil(found.total_seconds / 60)),
-        "memory": math.ceil(found.memory_mb / 100) / 10,
+        "memory": math.ceil(found.streamed_mb / 100) / 10,
         "count_noise": found.count_noise,
         "group_rows": found.group_rows,
         "group_noise": found.group_noise,
