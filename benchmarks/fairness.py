@@ -54,6 +54,7 @@ OUTCOMES = {
     "outcome, blind .5": {"blind": 0.5},
     "outcome, blind .75": {"blind": 0.75},
     "outcome, strength .5": {"strength": 0.5},
+    "outcome, strength .8": {"strength": 0.8},
 }
 PROXIES = (0.25, 0.5, 0.75, 1.0)
 

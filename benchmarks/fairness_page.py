@@ -6,6 +6,7 @@ Run ``make fairness-page``. Every number of the page is computed here from those
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,12 +66,16 @@ sure it is of real rows; it falls little, since a husband still names himself a 
 {tables}
 
 Gaps as above, between groups with at least 3 % of the test rows. `before` is the release
-without debiasing, `after` is `outcome` with its defaults; `error` is the standard error
-of the difference of the two groups that vary most, from the test rows alone. `closed`
-is given where the gap before is above three of them.{lost}
+without debiasing, `after` is `outcome` with its defaults (`strength` 1) or a smaller
+strength of the same fit; `error` is the standard error of the difference of the two
+groups that vary most, from the test rows alone. `closed` is given where the gap before is
+above three of them.{lost}
 """
 
 BUDGET = ", group budget 0.15"
+STRENGTHS = {"1": "outcome", ".8": "outcome, strength .8"}
+SEEN = (("", "sees it"), ("_blind", "does not"))
+SENSITIVE = tuple(dict.fromkeys(c for name in TABLES for c in table(name).sensitive))
 GUESS = 0.55  # AUROC below which a model knows next to nothing
 Cell = Callable[[Sequence[dict[str, Any]]], str]
 
@@ -228,28 +233,27 @@ def outcome(rows: Sequence[dict[str, Any]]) -> str:
 
 def all_tables(rows: Sequence[dict[str, Any]]) -> str:
     heads = (
-        "table,column,model,before,error,after,closed,AUROC before,AUROC after,seeds"
+        "table,column,strength,model,before,error,after,closed,"
+        "AUROC before,AUROC after,seeds"
     )
-    lines = ["| " + heads.replace(",", " | ") + " |", "|---" * 10 + "|"]
-    for name in TABLES:
-        before, after = of(rows, name, "none"), of(rows, name, "outcome")
-        if not before or not after:
-            continue
-        for column in table(name).sensitive:
-            for seen, label in (("", "sees it"), ("_blind", "does not")):
-                lines.append(one_line(name, column, seen, label, before, after))
+    lines = ["| " + heads.replace(",", " | ") + " |", "|---" * 11 + "|"]
+    for name, column, strength, (seen, label) in itertools.product(
+        TABLES, SENSITIVE, STRENGTHS, SEEN
+    ):
+        before, after = of(rows, name, "none"), of(rows, name, STRENGTHS[strength])
+        if column in table(name).sensitive and before and after:
+            lines.append(one_line((name, column, strength, label), seen, before, after))
     return "\n".join(lines)
 
 
-def one_line(name, column, seen, label, before, after):  # noqa: ANN001, ANN201, PLR0917  (a line of the table)
+def one_line(what, seen, before, after):  # noqa: ANN001, ANN201  (a line of the table)
+    column = what[1]
     gap = f"large_{column}{seen}"
     first, last = (mean(r[gap] for r in found) for found in (before, after))
     error = mean(r[f"error_{column}{seen}"] for r in before)
     closed = f"{1 - last / first:.0%}" if first > 3 * error else "-"
     cells = [
-        name,
-        column,
-        label,
+        *what,
         spread([r[gap] for r in before]),
         f"{error:.3f}",
         spread([r[gap] for r in after]),
