@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,14 +152,21 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+@functools.cache
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    """Parsed once, as every rule asks for the same files; no rule changes a node."""
+    return tuple(ast.walk(ast.parse(text)))
 
 
-def typing_only(module: ast.Module) -> set[int]:
+def tree(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file as it stands now."""
+    return nodes(path.read_text(encoding="utf-8"))
+
+
+def typing_only(module: tuple[ast.AST, ...]) -> set[int]:
     """Lines inside ``if TYPE_CHECKING``: nothing is imported there at run time."""
     lines: set[int] = set()
-    for node in ast.walk(module):
+    for node in module:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             lines |= {
                 child.lineno for child in ast.walk(node) if hasattr(child, "lineno")
@@ -171,7 +179,7 @@ def imports(root: Path) -> Iterator[Import]:
     for source, path in known.items():
         module = tree(path)
         late = typing_only(module)
-        for node in ast.walk(module):
+        for node in module:
             if getattr(node, "lineno", 0) in late:
                 continue
             for name in _names(node, source, path, known):
@@ -339,7 +347,7 @@ def other_randomness(root: Path) -> list[str]:
             continue
         out += [
             f"{path}:{node.lineno}: {ast.unparse(node)}"
-            for node in ast.walk(tree(path))
+            for node in tree(path)
             if isinstance(node, ast.Attribute)
             and ast.unparse(node) in ("np.random", "numpy.random")
         ]
@@ -350,7 +358,7 @@ def row_access(root: Path) -> list[str]:
     """Calls that open, change or encode real rows outside their homes."""
     out = []
     for module, path in modules(root).items():
-        for node in ast.walk(tree(path)):
+        for node in tree(path):
             if not isinstance(node, ast.Attribute):
                 continue
             owner = ast.unparse(node.value)
@@ -378,7 +386,7 @@ def raw_access(root: Path) -> list[str]:
         f"{path}:{node.lineno}: {ast.unparse(node)} reads raw rows"
         for module, path in modules(root).items()
         if not belongs(module, ("private",))
-        for node in ast.walk(tree(path))
+        for node in tree(path)
         if isinstance(node, ast.Attribute)
         and node.attr in ("cells", "count", "encoded")
         and ast.unparse(node.value).split(".")[-1] == "rows"
@@ -393,7 +401,7 @@ def too_long(root: Path) -> list[str]:
             out.append(f"{path}:1: {length} lines")
         if belongs(module, ("nn",)):
             continue
-        for node in ast.walk(tree(path)):
+        for node in tree(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 lines = _code_lines(node)
                 if lines > MOST_FUNCTION:
@@ -418,7 +426,7 @@ def output_calls(root: Path) -> list[str]:
             continue
         out += [
             f"{path}:{node.lineno}: {ast.unparse(node.func)}"
-            for node in ast.walk(tree(path))
+            for node in tree(path)
             if isinstance(node, ast.Call)
             and ast.unparse(node.func) in ("print", "jax.debug.print", "warnings.warn")
         ]
