@@ -93,10 +93,10 @@ def calibrate_rho(epsilon: float, delta: float) -> float:
     Raises:
         ConfigError: epsilon or delta lies outside its range.
     """
-    low = zcdp.calibrate_rho(epsilon, delta)
-    if low == math.inf:
-        return low
-    high = 2.0 * low + 1e-300
+    plain = zcdp.calibrate_rho(epsilon, delta)
+    if plain == math.inf:
+        return plain
+    low, high = plain, 2.0 * plain + 1e-300
     while rho_to_epsilon(high, delta) <= epsilon:
         low, high = high, 2.0 * high
     # Invariant: low is safe; high is not.
@@ -105,7 +105,7 @@ def calibrate_rho(epsilon: float, delta: float) -> float:
             low = middle
         else:
             high = middle
-    return max(low * (1.0 - _MARGIN), zcdp.calibrate_rho(epsilon, delta))
+    return max(low * (1.0 - _MARGIN), plain)
 
 
 def discrete_rho(sensitivity: float, noise_stddev: float, *, count: int = 1) -> float:
