@@ -66,10 +66,11 @@ def plain_training(codes: np.ndarray, steps: int, n_hat: int, seed: int = 5):
         )
         return losses.sum() / n_hat
 
+    gradient = jax.jit(jax.grad(loss))  # one program, not one for each operation
     for i in range(steps):
         key = jax.random.fold_in(run_key, i)
         noise = row_normals(key, jnp.asarray(codes), SHAPE.latent)
-        updates, state = optimiser.update(jax.grad(loss)(layers, noise), state, layers)
+        updates, state = optimiser.update(gradient(layers, noise), state, layers)
         layers = optax.apply_updates(layers, updates)
         average = jax.tree.map(
             lambda a, p: facts.averaging * a + (1 - facts.averaging) * p,
