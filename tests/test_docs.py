@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -33,6 +34,25 @@ def test_the_python_block_runs():
     assert Path("adult.fairveil").exists()
 
 
+def keep_back():
+    """Run the README's line that splits a table in two."""
+    (line,) = re.findall(r'^python -c "(import pandas.*)"$', README, flags=re.MULTILINE)
+    exec(compile(line, "README.md", "exec"), {})
+
+
+def test_rows_that_are_kept_back_are_all_rows_once_and_as_they_were():
+    text = 'a,b\n007,"x, y"\nNA,\n1.50,z\n2,\n3,w\n'
+    Path("all.csv").write_text(text, encoding="utf-8")
+    keep_back()
+    (head, *table), (same, *control) = (
+        Path(name).read_text(encoding="utf-8").splitlines()
+        for name in ("table.csv", "control.csv")
+    )
+    assert head == same == "a,b"
+    assert sorted(table + control) == sorted(text.splitlines()[1:])
+    assert len(control) == 1
+
+
 def test_the_command_lines_run():
     lines = [
         line.split("#")[0].strip()
@@ -41,11 +61,14 @@ def test_the_command_lines_run():
         if line.startswith("fairveil ")
     ]
     lines = [line for line in lines if not line.startswith("fairveil audit")]
-    assert len(lines) == 11  # the audit has tests of its own
-    load_adult().head(6000).to_csv("table.csv", index=False)  # enough for discovery
+    assert len(lines) == 12  # the audit has tests of its own
+    load_adult().head(7500).to_csv("all.csv", index=False)  # enough for discovery
+    keep_back()
+    assert len(pd.read_csv("table.csv")) == 4 * len(pd.read_csv("control.csv")) == 6000
     for line in lines:
-        # the library's own figures are tested elsewhere: few rows here
+        # the library's own figures are tested elsewhere: few rows and attacks here
         few = ["--rows", "1000"] if line.startswith("fairveil frontier") else []
+        few += ["--no-attacks"] if line.startswith("fairveil report") else []
         result = CliRunner().invoke(cli.app, [*shlex.split(line)[1:], *few])
         assert result.exit_code == 0, (line, result.output)
     rows = Path("synthetic.csv").read_text(encoding="utf-8").splitlines()
