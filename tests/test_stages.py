@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import threading
 
 import pytest
 
@@ -66,6 +68,37 @@ def test_what_is_spent_is_spent_so_a_fit_goes_on(pipe):
         os.close(read)
         progress("two", 1, 2)
         progress("two", 2, 2)
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="this system cannot tell")
+def test_a_reader_that_never_reads_holds_nothing_up(pipe):
+    read, _ = pipe
+    ended = []
+
+    def work():
+        with Stages(WEIGHTS) as progress:
+            for step in range(5000):  # some 250 kB: no pipe holds that much
+                progress(("one", "two")[step % 2], 1, 4)
+        ended.append(True)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(30)
+    waited = not ended
+    os.set_blocking(read, False)
+    held = b""
+    while waited or not held.endswith(b"\n"):
+        try:
+            held += os.read(read, 1 << 16)
+        except BlockingIOError:
+            break
+    assert not waited
+    told = [json.loads(line) for line in held.splitlines()]  # whole lines alone
+    assert 100 < len(told) < 5000
+    with Stages(WEIGHTS) as progress:  # somebody reads again, and is told
+        progress("two", 1, 2)
+    assert lines(read)[-1]["part"] == 0.625
+    os.close(read)
 
 
 def test_without_the_name_of_a_pipe_nothing_is_told(monkeypatch):

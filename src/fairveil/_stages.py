@@ -6,8 +6,9 @@ terminal only, where nothing keeps it. Lines of text, which land in logs, tell n
 
 A program that runs the command line for somebody (``studio``) names the descriptor of a
 pipe in the environment, ``FAIRVEIL_PROGRESS``, and reads there what the bar would show.
-When nobody reads any longer, a command that has spent nothing is interrupted as by
-Ctrl-C; a fit that has goes on, for what is spent is spent.
+A line that finds the pipe full is dropped: no fit waits for its reader. When nobody
+reads any longer, a command that has spent nothing is interrupted as by Ctrl-C; a fit
+that has goes on, for what is spent is spent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import logging
 import math
 import os
+import select
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +75,8 @@ class _Listener:
         before, last = self._told
         if self._pipe is None or (stage == before and part - last < _STEP):
             return
+        if _is_full(self._pipe):
+            return  # a line is lost rather than that a fit waits
         self._told = (stage, part)
         line = json.dumps({"stage": stage, "part": round(part, 4), "spent": spent})
         try:
@@ -81,6 +85,19 @@ class _Listener:
             self._pipe = None
             if not spent:
                 raise KeyboardInterrupt from None
+
+
+def _is_full(pipe: int) -> bool:
+    """Whether a write would wait for the reader; False where nobody can tell.
+
+    A line is shorter than what a pipe takes as one piece (``PIPE_BUF``), so a pipe with
+    room takes it whole. The descriptor stays as it is: others may share it.
+    """
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(pipe, select.POLLOUT)
+    return not poll.poll(0)  # an end that is gone counts as ready: the write tells
 
 
 class Stages:
