@@ -144,6 +144,7 @@ def one_fit(wish, known, frame, parts, seed, budget, done):  # noqa: ANN001, ANN
             "statement_same": same,
             "cpu_seconds": round(cost, 1),
             **measured(made, train, test, known, seed, deep=deep),
+            **within(model, made, test, known, seed),
         }
 
 
@@ -255,6 +256,21 @@ def parity(made, test, known, seed):  # noqa: ANN001, ANN201  (as ``measured``)
             ]
             out[f"error_{name}{seen}"] = float(np.sqrt(sum(sorted(spread)[-2:])))
     return out
+
+
+def within(model, made, test, known, seed):  # noqa: ANN001, ANN201  (as ``measured``)
+    """The same gaps on rows of another sample of the release, in place of people.
+
+    What is left there is left by the promise; the rest of a gap on people is what the
+    release does not know of them.
+    """
+    fresh = model.sample(len(test), random_state=seed + 1000)
+    found = parity(made, like(fresh, test), known, seed)
+    return {
+        f"within_{name}": value
+        for name, value in found.items()
+        if name.startswith("large_") and not name.endswith("_blind")
+    }
 
 
 def number(figure: Any) -> float:
