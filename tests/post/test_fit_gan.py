@@ -299,6 +299,32 @@ def test_training_reports_and_repeats():
         assert np.isfinite(a).all()
 
 
+class Working:
+    """Stands for an array that is being computed."""
+
+    def __init__(self, done):
+        self.done = done
+
+    def block_until_ready(self):
+        self.done.append(True)
+        return self
+
+
+def test_no_more_draws_wait_than_those_of_the_next_steps(monkeypatch):
+    """Unwaited for, the draws of a whole training would lie in memory at once."""
+    monkeypatch.setattr(fg, "_BURST", 1)
+    finished, asked = [], []
+
+    def run(_brought, _state, _given):
+        asked.append(len(finished))
+        return fg._State(*[Working(finished)] * 4, average=Working([]))
+
+    monkeypatch.setattr(fg, "_compiled", lambda _rules: run)
+    trained(sensitive=(), strength=0.0, steps=5)
+    assert asked[0] == 0
+    assert (np.diff(asked) > 0).all()  # each burst waits for the one before it
+
+
 def test_products_are_what_independence_aims_at():
     goal = independent_targets(
         targets(), BLOCKS.sizes, (0,), strength=1.0, joint=lambda q: marginal(*q).probs

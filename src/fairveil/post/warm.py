@@ -59,6 +59,7 @@ def warm_vae(
         burst = min(_BURST, training.warm_steps - done)
         picked = draws.places(rng, len(rows), burst, training.warm_batch)
         noise = draws.normal(rng, *picked.shape, shape.latent)
+        jax.block_until_ready(state)  # else the draws of all bursts pile up
         state = run(state, held, picked, noise)
         done += burst
         progress(done, training.warm_steps)
