@@ -425,7 +425,15 @@ STAGES = {
 }
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.fixture
+def known_heap():
+    """Collections in the test look at what the test made, not at all of the suite."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick", "known_heap")
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_failure_at_any_stage_tells_nothing_and_holds_no_row(
     stage, monkeypatch, caplog, capsys
@@ -458,7 +466,7 @@ def watched_rows(monkeypatch):
     return live
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "known_heap")
 def test_an_interruption_in_the_middle_keeps_no_row(monkeypatch):
     live = watched_rows(monkeypatch)
     table = marked_table()
