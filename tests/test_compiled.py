@@ -93,6 +93,7 @@ def test_nothing_of_a_fit_is_compiled_in(tmp_path):
     there = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
     there["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     there["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    there["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # which programs, not how fast
     paths = [str(Path(__file__).parent), *sys.path]
     there["PYTHONPATH"] = os.pathsep.join(paths)
     kept = []

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fairveil import cli, config
+from fairveil import cli
 from fairveil.datasets import load_adult
+from fairveil.post import teacher
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,8 +21,9 @@ def blocks(kind: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch, tiny_settings, tmp_path):
-    monkeypatch.setattr(config, "preset", lambda _name: tiny_settings)
+def small(monkeypatch, tiny_fits, tmp_path):
+    del tiny_fits
+    monkeypatch.setattr(teacher, "BATCH", 4096)
     monkeypatch.chdir(tmp_path)
 
 
@@ -66,9 +68,12 @@ def test_the_command_lines_run():
     keep_back()
     assert len(pd.read_csv("table.csv")) == 4 * len(pd.read_csv("control.csv")) == 6000
     for line in lines:
-        # the library's own figures are tested elsewhere: few rows and attacks here
-        few = ["--rows", "1000"] if line.startswith("fairveil frontier") else []
-        few += ["--no-attacks"] if line.startswith("fairveil report") else []
+        # the library's figures are tested elsewhere: few rows, releases and attacks
+        frontier, report = (
+            line.startswith(f"fairveil {name}") for name in ("frontier", "report")
+        )
+        few = ["--rows", "1000", "--strengths", "0.5,1"] if frontier else []
+        few += ["--no-attacks"] if report else []
         result = CliRunner().invoke(cli.app, [*shlex.split(line)[1:], *few])
         assert result.exit_code == 0, (line, result.output)
     rows = Path("synthetic.csv").read_text(encoding="utf-8").splitlines()

@@ -43,8 +43,9 @@ MANY = {
 def test_modes_without_a_critic_share_one_training_for_each_set_of_networks(
     tiny_model, trained
 ):
-    found = frontier(tiny_model, **MANY, gan=[None, config.GanTraining()])
-    assert len(found.candidates) == 12
+    few = {**MANY, "strengths": [1.0]}
+    found = frontier(tiny_model, **few, gan=[None, config.GanTraining()])
+    assert len(found.candidates) == 6
     assert trained == [None, None]  # for the fit's networks, and for the others
 
 
@@ -52,17 +53,22 @@ def test_what_was_measured_is_refined_again_from_the_model_or_quickly_from_its_p
     tiny_model, trained
 ):
     plain = tiny_model.refine(fairness=None, generator="decoder", random_state=5)
-    for model, trainings in ((tiny_model, 1), (plain, 0)):
+    few = {**MANY, "strengths": [1.0]}
+    for model, asked, trainings in ((tiny_model, MANY, 1), (plain, few, 0)):
         trained.clear()
-        found = frontier(model, **MANY)
+        found = frontier(model, **asked)
         assert len(trained) == trainings
+        assert len(found.candidates) == 3 * len(asked["strengths"])
+        base = found.baselines[0]
+        own = base.settings.random_state
+        judge = base.refine(model).sample(found.rows, random_state=own + 1)
         for tried in (found.candidates[1], found.candidates[-1], found.baselines[0]):
             seed, rows = tried.settings.random_state, found.rows
             trained.clear()
             release = tried.refine(model)
             assert len(trained) == trainings
             drawn = measures.Drawn.of(release, rows, seed)
-            judge = found.baselines[0].refine(model).sample(rows, random_state=seed + 1)
+            assert seed == own
             others = ["age", "pay", "member", "city", "visits"]
             far = evaluate.tvd(judge, drawn.frame, ways=2, columns=others, seed=seed)
             assert far.mean == tried.measured.distance
