@@ -59,7 +59,7 @@ demo: $(VENV)/.run
 	$(BIN)/fairveil demo $(ARGS)
 
 test: lint export-tools site-tools
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 figures: $(VENV)/.run
 	$(BIN)/python benchmarks/step.py
