@@ -105,8 +105,9 @@ def test_monotone_in_rho_and_delta(rho, factor, delta):
 def test_delta_is_monotone_and_a_probability(rho, epsilon, factor):
     base = zcdp.rho_to_delta(rho, epsilon)
     assert 0 <= base <= 1
-    assert zcdp.rho_to_delta(rho * factor, epsilon) >= base
-    assert zcdp.rho_to_delta(rho, epsilon * factor) <= base
+    # the minimum over orders is found to the last bits only
+    assert zcdp.rho_to_delta(rho * factor, epsilon) >= base * (1 - 1e-12)
+    assert zcdp.rho_to_delta(rho, epsilon * factor) <= base * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(("epsilon", "delta"), TARGETS)

@@ -114,10 +114,10 @@ def fit_gan(  # noqa: PLR0913  (what it learns from, and its constants)
     most = _burst(rules)
     while done < training.steps:
         burst = min(most, training.steps - done)
-        given = drawn(rules, len(real), burst, rng)
+        stacked = drawn(rules, len(real), burst, rng)
         # dispatch is asynchronous: unwaited for, draws of all bursts pile up in memory
         jax.block_until_ready(state)
-        state = run(brought, state, given)
+        state = run(brought, state, stacked)
         done += burst
         progress(done, training.steps)
     return Generator(state.average, rules.shape, teacher, rules.anchored)
