@@ -17,8 +17,8 @@ _COMPILED = Path(__file__).resolve().parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
-# One thread writes the programs. XLA's older emitters would write others in half the time,
-# which are not those that users run. A flag that a version does not know ends the process.
+# One thread writes the programs. XLA's older emitters would write others in half the
+# time, which are not those that users run. An unknown flag would end the process.
 if version("jaxlib").startswith("0.10."):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_parallel_codegen_split_count=1")
 
