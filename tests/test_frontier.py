@@ -353,5 +353,5 @@ def test_several_fits_are_judged_by_the_one_that_knows_most(two):
 def test_the_same_fit_twice_or_a_name_twice_is_refused(two):
     with pytest.raises(ConfigError, match="the same fit is given twice"):
         frontier([two[0], two[0].refine(fairness=None, generator="decoder")], **QUICK)
-    with pytest.raises(ConfigError, match="names must name each fit once"):
+    with pytest.raises(ConfigError, match="each fit needs a name of its own"):
         frontier(two, **QUICK, names=["a", "a"])
