@@ -77,3 +77,11 @@ def test_a_long_thing_is_cut_off():
     told = problem("it broke", got="x" * 10_000, try_="y")
     assert len(told) < 400
     assert told.endswith("x...; try y.")
+
+
+def test_a_long_hint_is_cut_off():
+    """It may list the values of a column."""
+    told = problem("it broke", try_="one of " + "value, " * 10_000)
+    assert told.startswith("it broke; try one of value, value, ")
+    assert told.endswith("....")
+    assert len(told) < 700

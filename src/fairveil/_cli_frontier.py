@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fairveil import _check, _cli_names, _console
+from fairveil import _check, _cli_names, _console, config
 from fairveil._cli_refine import Legitimate, Shares, shares_of
 from fairveil._cli_use import Positive, Predicted, Sensitive, column_names
 from fairveil.errors import ConfigError, problem
@@ -18,7 +18,6 @@ from fairveil.errors import ConfigError, problem
 if TYPE_CHECKING:
     from fairveil.frontier import Candidate, Frontier
 
-_MODES = ("redraw", "independence", "outcome")
 _STAGES = {"reference": 1.0, "baselines": 1.0, "candidates": 5.0}
 
 
@@ -124,7 +123,8 @@ def frontier(
     """
     outputs = [path for path in (plot, json, save) if path is not None]
     _check_outputs(outputs, models)
-    _check.one_of((*_MODES, None), best=best)  # before the sweep, which may be long
+    # before the sweep, which may be long
+    _check.one_of(config.FAIRNESS_MODES, best=best)
     if plot is not None:
         from fairveil import _frontier_plot
 

@@ -8,6 +8,7 @@ All errors are ``ValueError`` so that callers who know nothing of fairveil catch
 from __future__ import annotations
 
 _LONGEST_SHOWN = 300  # characters of what was got
+_LONGEST_HINT = 600  # of what to try, which may list the values of a column
 
 
 class FairveilError(ValueError):
@@ -59,8 +60,8 @@ def problem(what: str, *, got: object = None, try_: str | None = None) -> str:
         try_: what the caller can do about it.
 
     Returns:
-        ``what``, then ``got ...`` (cut off where it is very long), then ``try ...``,
-        each where given.
+        ``what``, then ``got ...``, then ``try ...``, each where given, and cut off
+        where it is very long.
     """
     parts = [what]
     if got is not None:
@@ -69,5 +70,6 @@ def problem(what: str, *, got: object = None, try_: str | None = None) -> str:
             shown = f"{shown[:_LONGEST_SHOWN]}..."
         parts.append(f"got {shown}")
     if try_ is not None:
-        parts.append(f"try {try_}")
+        cut = len(try_) > _LONGEST_HINT
+        parts.append(f"try {try_[:_LONGEST_HINT]}..." if cut else f"try {try_}")
     return "; ".join(parts) + "."

@@ -26,13 +26,14 @@ CAPTION = (
     "A pass is no proof: a stronger attack may succeed. Epsilon bounds them all.",
 )
 
+CONTROL = (
+    "Control rows are real rows of the same population that the fit did not see. What "
+    "a release tells of them it tells of anybody; a leak is what it tells of training "
+    "rows beyond that."
+)
 LACKING = (
     "Privacy risks cannot be judged: there are no control rows.",
-    (
-        "Control rows are real rows of the same population that the fit did not see. "
-        "What a release tells of them it tells of anybody; a leak is what it tells of "
-        "training rows beyond that."
-    ),
+    CONTROL,
     (
         "Keep some rows back before the fit, and name them: --holdout control.csv. A "
         "share of REAL is none, for the fit may have seen all of it. The rates of the "

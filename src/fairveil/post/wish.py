@@ -114,7 +114,7 @@ class Wish:
             raise ConfigError(
                 problem(
                     "the mode 'outcome' needs a target and a sensitive column",
-                    got=f"{named or 'neither'}",
+                    got=named or "neither",
                     try_="target='income', sensitive=['sex']",
                 )
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fairveil.evaluate import shown_risks
 from fairveil.publish import page
 from fairveil.publish.page import percent, picture
 from fairveil.report import draw, glance, plots, words
@@ -49,6 +50,7 @@ def rendered(facts: Mapping[str, Any]) -> str:
         scale=plots.difference_scale(facts),
         questions=_questions(facts),
         sources=words.SOURCES,
+        control_rows=shown_risks.CONTROL,
         figure=figure,
         parts=parts,
         rate=rate,
