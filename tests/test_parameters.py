@@ -133,7 +133,7 @@ def test_every_fit_of_a_search_is_paid_for(coin_schema, tmp_path):
         {"random_state": [1, 2]},
         scoring=evenness,
         cv=2,
-        error_score="raise",  # pyright: ignore[reportArgumentType]
+        error_score="raise",  # pyright: ignore[reportArgumentType]  (the stubs want a number)
     )
     with pytest.raises(BudgetError):
         search.fit(COINS[["coin"]])

@@ -47,7 +47,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
             kwargs["progress"] = _noted(kwargs["progress"], own)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+                warnings.simplefilter("ignore")  # their texts may quote a value
                 return function(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001  (all kinds)
             told = _told(error, own)

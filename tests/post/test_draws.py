@@ -10,7 +10,7 @@ from fairveil.post import draws
 class Zero(np.random.Generator):
     """A generator whose uniform draws are all at the end of their range."""
 
-    def random(self, size=None, dtype=np.float64, out=None):  # noqa: ARG002
+    def random(self, size=None, dtype=np.float64, out=None):  # noqa: ARG002  (as NumPy has it)
         return np.zeros(size, dtype)
 
 

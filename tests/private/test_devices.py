@@ -52,7 +52,7 @@ def test_eight_devices(monkeypatch, tmp_path):
     small_chunks(monkeypatch, eight_devices.CHUNK)
     alone = eight_devices.answers()
     # the stubs take any name for ``allow_pickle``, which no array is called
-    np.savez(tmp_path / "alone.npz", **alone)  # pyright: ignore[reportArgumentType]
+    np.savez(tmp_path / "alone.npz", **alone)  # pyright: ignore[reportArgumentType]  (see above)
     flags = f"{os.environ.get('XLA_FLAGS', '')} {FORCED}"
     done = subprocess.run(
         [sys.executable, *OPTIONS, HERE / "eight_devices.py"],

@@ -13,7 +13,7 @@ def by_hand(a, b):
     table = pd.crosstab(a, b).to_numpy()
     n, (r, c) = table.sum(), table.shape
     # SciPy's stubs leave the type of the statistic open
-    phi2 = float(chi2_contingency(table, correction=False)[0]) / n  # pyright: ignore[reportArgumentType]
+    phi2 = float(chi2_contingency(table, correction=False)[0]) / n  # pyright: ignore[reportArgumentType]  (see above)
     phi2 = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
     r2, c2 = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
     return np.sqrt(phi2 / (min(r2, c2) - 1))

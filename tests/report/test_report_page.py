@@ -140,7 +140,7 @@ def test_a_fit_that_is_not_private_is_stamped_first(facts, undrawn):
         ("not enough data", "not enough data"),
         (0.12345, "0.123"),
         ({"value": None, "interval": {"low": None, "high": None}}, "-"),
-        ({"value": 0.5, "interval": {"low": 0.4, "high": 0.6}}, "0.500 (0.400 to 0.600)"),  # noqa: E501
+        ({"value": 0.5, "interval": {"low": 0.4, "high": 0.6}}, "0.500 (0.400 to 0.600)"),  # noqa: E501  (a case a line)
     ],
 )  # fmt: skip
 def test_figures_in_words(found, said):

@@ -52,7 +52,7 @@ class Question:
         head = json.dumps([self.name, dict(self.facts)]).encode()
         file = io.BytesIO()
         # the stubs take any name for ``allow_pickle``, which no array is called
-        np.savez(file, head=np.frombuffer(head, np.uint8), **dict(self.arrays))  # pyright: ignore[reportArgumentType]
+        np.savez(file, head=np.frombuffer(head, np.uint8), **dict(self.arrays))  # pyright: ignore[reportArgumentType]  (see above)
         return file.getvalue()
 
     @classmethod
