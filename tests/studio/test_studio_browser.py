@@ -73,11 +73,14 @@ class Steward:
         assert self.page.locator(selector).evaluate(shown).startswith(text)
 
     def press(self, selector, *, to):
-        """Press a button, and come to a page."""
+        """Press a button, and come to a page, which may be the same one again.
+
+        The wait begins before the key: on a busy machine the old page, whose address
+        may be the new one's, can still be read after it.
+        """
         self.tab_to(selector)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(f"**/{to}")
-        self.page.wait_for_load_state()
+        with self.page.expect_navigation(url=f"**/{to}"):
+            self.page.keyboard.press("Enter")
 
     def look(self, name):
         """Check a page in both widths and both schemes."""
