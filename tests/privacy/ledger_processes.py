@@ -10,6 +10,7 @@ A child *answers* by writing one byte into a pipe: from then on the answer has l
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -83,10 +84,21 @@ def forked(act):
         return child, hear
     os.close(hear)
     try:
-        act(lambda: os.write(tell, b"."))
+        act(lambda said=".": os.write(tell, said.encode()))
     except BaseException:  # noqa: BLE001  (a child must not run the parent's code)
         os._exit(3)
     os._exit(0)
+
+
+def gate():
+    """What holds children back: ``wait()`` in a child, ``go()`` in the parent."""
+    waits, goes = os.pipe()
+
+    def wait():
+        os.close(goes)
+        os.read(waits, 1)  # ends when the last copy of the other end is closed
+
+    return wait, lambda: (os.close(waits), os.close(goes))
 
 
 def tell(facts):
@@ -154,6 +166,7 @@ def chance(folder):
     total = 0
     for _ in range(25):
         pairs = [forked(act), forked(act)]
+        select.select([hear for _, hear in pairs], [], [])  # one has answered
         time.sleep(draw.uniform(0.001, 0.04))
         for child, _ in pairs:
             os.kill(child, signal.SIGKILL)
@@ -179,28 +192,29 @@ def race(folder):
         path = folder / f"{turn}.ledger"
         Book.create(path, name="t", **CAP)
         rho = 0.6 * 0.0364
-        wait, go = os.pipe()
+        start, begin_all = gate()
+        end, end_all = gate()
 
-        def act(answer, path=path, wait=wait, go=go, rho=rho):
-            os.close(go)
+        def act(answer, path=path, start=start, end=end, rho=rho):
             book = Book.open(path)
-            os.read(wait, 1)  # all start when the parent closes its end
+            start()
             try:
                 entry = begin(book, rho)
             except BudgetError:
+                answer("-")
                 return
-            answer()
-            time.sleep(0.15)  # alive while the others try
+            answer("+")
+            end()  # alive while the others try
             entry.close()
 
         children = [forked(act) for _ in range(4)]
-        os.close(wait)
-        os.close(go)
-        won = [len(heard(hear)) for _, hear in children]
-        for child, _ in children:
-            assert os.waitpid(child, 0)[1] == 0
+        begin_all()
+        tried = [os.read(hear, 1) for _, hear in children]
+        end_all()
+        for child, hear in children:
+            assert (heard(hear), os.waitpid(child, 0)[1]) == (b"", 0)
         fits = len(Book.open(path).fits())
-        tell({"won": sum(won), "fits": fits})
+        tell({"won": tried.count(b"+"), "fits": fits})
 
 
 def fork(folder):
@@ -256,12 +270,13 @@ def orphan(folder):
     """The process of a fit dies; a child that it forked lives on for a while."""
     path = folder / "t.ledger"
     Book.create(path, name="t", **CAP)
+    wait, go = gate()
 
     def act(answer):
         entry = begin(Book.open(path))
         entry.record(event())
         if os.fork() == 0:
-            time.sleep(1.0)
+            wait()
             os._exit(0)
         answer()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -270,6 +285,7 @@ def orphan(folder):
     os.read(hear, 1)
     os.waitpid(child, 0)
     first = Book.open(path).fits()[0].status
+    go()
     heard(hear)  # ends when the grandchild does
     second = Book.open(path).fits()[0].status
     tell({"first": first, "second": second})
