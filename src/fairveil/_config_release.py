@@ -85,7 +85,7 @@ class Calibration:
 
     pool: int = 60_000
     iterations: int = 4
-    sweeps: int = 3
+    sweeps: int = 2
     softness: float = 1000.0
     least_stddev: float = 3e-4
     most_pairs: int = 100

@@ -76,6 +76,16 @@ def test_the_least_overfull_candidate_is_chosen(choices):
     assert (found != plain).any(axis=1).mean() > 0.2
 
 
+@pytest.mark.parametrize("settled", [1, 100])
+def test_when_counts_are_settled_changes_no_choice(settled, monkeypatch):
+    even = np.random.default_rng(3).multinomial(64, JOINT) / 64
+    wanted, candidates = wanted_of(even), drawn(1500, seed=2)
+    usual = Balance(SIZES, wanted).choose(candidates, 3)
+    monkeypatch.setattr(balance, "_SETTLED", settled)
+    often = Balance(SIZES, wanted).choose(candidates, 3)
+    np.testing.assert_array_equal(often, usual)
+
+
 @pytest.mark.statistical
 @pytest.mark.parametrize("columns", [*CLIQUES, ALL])
 def test_counts_vary_less_than_those_of_draws(columns):
@@ -164,4 +174,4 @@ def test_cells_beyond_what_short_floats_count_are_exact():
     grown = Balance(sizes, [Target((0, 1), probs, 0.0)])
     rows = np.array([[4999, 3355, 0], [4999, 2217, 1]])
     wanted = np.array([[4999 * 5000 + 4999, 3355 * 5000 + 2217, 1]]).T
-    np.testing.assert_array_equal(grown.places(rows), wanted)
+    np.testing.assert_array_equal(grown.places([rows])[:, 0], wanted)

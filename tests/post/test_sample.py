@@ -188,9 +188,14 @@ def test_blocks_are_bounded_and_add_up_to_the_rows(monkeypatch):
         found.append(block)
         ahead.append(len(made) - len(found))
     assert max(ahead) <= 3
-    assert max(map(len, found)) == BATCH
+    assert max(map(len, found)) == 2 * BATCH
     whole = CHOSEN.codes(10 * BATCH + 1, Seeds.of(5))
     np.testing.assert_array_equal(np.concatenate(found), whole)
+
+
+def test_each_batch_is_in_one_block_in_its_turn():
+    batches = [batch for k in range(1, 30) for batch in stream._batches(k)]
+    assert batches == list(range(1, len(batches) + 1))
 
 
 def test_a_stream_that_is_let_go_ends_its_threads():
@@ -201,13 +206,22 @@ def test_a_stream_that_is_let_go_ends_its_threads():
     assert threading.active_count() == before
 
 
-def test_a_failure_in_a_block_is_raised_where_rows_are_asked_for(monkeypatch):
-    def broken(self, k):
-        raise OSError
+@pytest.mark.parametrize("fatal", [1, 3])
+def test_a_failure_in_a_block_is_raised_where_rows_are_asked_for(fatal, monkeypatch):
+    honest = stream.Maker.block
 
+    def broken(self, k):
+        if k == fatal:
+            raise OSError
+        return honest(self, k)
+
+    monkeypatch.setattr(stream, "_cores", lambda: 2)
     monkeypatch.setattr(stream.Maker, "block", broken)
+    found = CHOSEN.blocks(10**9, Seeds.of(1))
+    for _ in range(1, fatal):
+        next(found)
     with pytest.raises(OSError):
-        PLAIN.codes(1, Seeds.of(1))
+        next(found)
 
 
 def test_two_batches_differ():

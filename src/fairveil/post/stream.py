@@ -13,19 +13,17 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fairveil._types import Codes
-from fairveil.post.balance import Balance, Places
+from fairveil.post.balance import Balance
 from fairveil.post.generator import RowSource
 from fairveil.post.gibbs import Base, Held, Sweeper
 
+SMALL = 2  # first blocks, of one batch, for those who ask for few rows
 BEFORE = 256  # rows chosen and left: the first ones are not yet chosen by their law
-
-_Made: TypeAlias = tuple[npt.NDArray[np.int32], list[Places]]
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,20 @@ class Maker:
     sweeps: int
     choices: int
 
-    def block(self, k: int) -> _Made:
-        """Candidates (choices, columns, n), and the places of each where it matters."""
+    def block(self, k: int) -> npt.NDArray[np.int32]:
+        """Candidates (choices, columns, n)."""
         rng = np.random.default_rng([self.seed, k])
-        wide = self.source.base(k)
+        wide = np.concatenate([self.source.base(batch) for batch in _batches(k)])
         parts = self.source.parted(np.exp(wide))
         probs = [np.ascontiguousarray(part) for part in parts]
         held = self.sweeper.first(len(wide), probs, rng)
         for _ in range(self.sweeps - 1):
             self.sweeper.redraw(held, probs, rng)
-        made, places = np.empty((self.choices, *held.shape), np.int32), []
+        made = np.empty((self.choices, *held.shape), np.int32)
         for i in range(self.choices):
             held = self._moved(held, probs, rng, first=i == 0)
             made[i] = held
-            if self.choices > 1:
-                places.append(self.balance.places(held))
-        return made, places
+        return made
 
     def _moved(
         self, held: Held, probs: Base, rng: np.random.Generator, *, first: bool
@@ -76,11 +72,33 @@ class Maker:
         return held if first else self.sweeper.first(held.shape[1], probs, rng)
 
 
+def _batches(k: int) -> range:
+    """The batches of block k = 1, 2, ...: one of each of the first, then two.
+
+    Threads wait for the interpreter between any two steps, so few long steps are
+    faster; longer ones than these leave the cache.
+    """
+    if k <= SMALL:
+        return range(k, k + 1)
+    end = 2 * k - SMALL
+    return range(end - 1, end + 1)
+
+
 def _cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _chosen(maker: Maker, k: int, before: Future[Codes] | None) -> Codes:
+    """Rows (n, columns) of block k, chosen once all blocks before it were."""
+    made = maker.block(k)
+    if before is not None:
+        before.result()  # it began earlier, so it ends
+    if maker.choices == 1:
+        return np.ascontiguousarray(made[0].T)
+    return maker.balance.best(made)
 
 
 def blocks(maker: Maker) -> Iterator[Codes]:
@@ -89,22 +107,18 @@ def blocks(maker: Maker) -> Iterator[Codes]:
     Threads end when the iterator is closed or let go.
     """
     cores = _cores()
-    before = BEFORE if maker.choices > 1 else 0
-    waiting: deque[Future[_Made]] = deque()
+    left = BEFORE if maker.choices > 1 else 0
+    waiting: deque[Future[Codes]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        k = 0
+        k, last = 0, None
         try:
             while True:
                 while len(waiting) <= cores:
                     k += 1
-                    waiting.append(pool.submit(maker.block, k))
-                made, places = waiting.popleft().result()
-                rows = made[0].T
-                if places:
-                    picks = maker.balance.pick(places)
-                    rows = made[picks, :, np.arange(made.shape[2])]
-                yield np.ascontiguousarray(rows[before:])
-                before = 0
+                    last = pool.submit(_chosen, maker, k, last)
+                    waiting.append(last)
+                yield waiting.popleft().result()[left:]
+                left = 0
         finally:
             for one in waiting:
                 one.cancel()
