@@ -243,6 +243,11 @@ def test_a_table_without_rows_is_fitted_as_any_other(
         (["--strength", "1.5"], "strength must lie between"),
         (["--unit", "patient"], "lacks the unit column; got 'patient'"),
         (["--unit", "sex"], "unit column is not synthesised"),
+        (["--leave-out", "phone"], "to be left out; got 'phone'; try one of sex, age"),
+        (
+            ["--sensitive", "sex", "--leave-out", "sex"],
+            "--leave-out names a column that sensitive names, too; got 'sex'",
+        ),
         (["--max-rows-per-unit", "0"], "--max-rows-per-unit must be"),
         (["--random-state", "-1"], "--random-state must be"),
         (["--insecure-noise-seed", "-1"], "--insecure-noise-seed must be"),
@@ -533,6 +538,19 @@ def test_a_part_of_the_real_table_is_no_control(release):
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_columns_that_a_release_lacks_are_not_compared(release, place, tiny_table):
+    write_table(tiny_table.assign(notes="n")[["notes", *tiny_table]], "more.csv")
+    args = (release, "--sensitive", "sex", "--json")
+    more = json.loads(worked("evaluate", "more.csv", *args).stdout)
+    assert more.pop("not_compared") == ["notes"]
+    assert more == json.loads(worked("evaluate", "t.csv", *args).stdout)
+    control = ("--holdout", "more.csv")
+    assert worked("evaluate", "t.csv", *args, *control)
+    shown = worked("evaluate", "more.csv", release).stdout
+    assert shown.endswith("Not in the release, so not compared: notes.\n")
+    assert "not compared" not in worked("evaluate", "t.csv", release).stdout
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
@@ -572,7 +590,7 @@ def test_a_part_of_the_real_table_is_no_control(release):
 )
 def test_evaluate_refuses(release, place, tiny_table, args, told):
     (place / "bare.csv").write_text(",".join(tiny_table.columns) + "\n")
-    write_table(pd.DataFrame({"sex": [SECRET], "pay": [1]}), "other.csv")
+    write_table(pd.DataFrame({"sex": [SECRET], "phone": [1]}), "other.csv")
     write_table(tiny_table.iloc[:1], "one.csv")
     if told is None:  # a target that is sensitive too is no mistake
         worked("evaluate", *args)

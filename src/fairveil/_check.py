@@ -82,6 +82,20 @@ def names(**values: object) -> None:
             )
 
 
+def unused(argument: str, columns: Sequence[str], **uses: Sequence[object]) -> None:
+    """Raise where a column that an argument names is named by another one, too."""
+    for name, items in uses.items():
+        both = [column for column in columns if column in items]
+        if both:
+            raise ConfigError(
+                problem(
+                    f"{argument} names a column that {name} names, too",
+                    got=", ".join(both),
+                    try_="one of both",
+                )
+            )
+
+
 def distinct(**values: Sequence[str]) -> None:
     """Raise where a name stands twice in a list of names."""
     for name, items in values.items():

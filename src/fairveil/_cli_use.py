@@ -215,8 +215,10 @@ def evaluate(
         raise ConfigError(problem(what, got=", ".join(allowed), try_="all three"))
     share = _share(holdout)
     rows, release = (read_table(path, typed=True) for path in (real, synthetic))
+    rows, absent = _released_only(rows, release)
     if share is None:
-        train, test = rows, read_table(holdout, typed=True)
+        test, _ = _released_only(read_table(holdout, typed=True), release)
+        train = rows
     else:
         train, test = _halves(rows, share)
     roles = {"sensitive": names, "target": target, "positive": positive}
@@ -228,10 +230,28 @@ def evaluate(
         ask: dict[str, Any] = {"secrets": hidden or None, "seed": seed}
         found = evaluation.privacy_risks(rows, release, control, **ask)
         report["privacy_risks"] = found.to_dict()
+    if absent:
+        report["not_compared"] = absent
     if as_json:
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     else:
         _console.show_evaluation(report)
+        if absent:
+            _console.say(f"Not in the release, so not compared: {', '.join(absent)}.")
+
+
+def _released_only(
+    rows: pd.DataFrame, release: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Real rows without columns that no release has: a unit's, or left out.
+
+    Where the release has columns of its own, the tables are no pair: all stay.
+    """
+    own = list(release.columns)
+    absent = [name for name in rows.columns if name not in own]
+    if not absent or not set(own) <= set(rows.columns):
+        return rows, []
+    return rows.loc[:, own], absent
 
 
 def column_names(given: list[str] | None) -> list[str]:

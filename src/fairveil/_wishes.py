@@ -66,6 +66,7 @@ class Wishes(Protocol):
     public_dtypes: bool
     unit: str | None
     max_rows_per_unit: int
+    leave_out: Any
     ledger: Any
     group_budget: float
     generator: str
@@ -101,7 +102,12 @@ def check_wishes(wishes: Wishes) -> None:
     _check.positive(discovery_share=wishes.discovery_share)
     _check.whole(1, max_rows_per_unit=wishes.max_rows_per_unit)
     _check_unit(wishes.unit)
-    _check_constraints(wishes.schema, wish_of(wishes))
+    wish = wish_of(wishes)
+    _check.names(leave_out=wishes.leave_out)
+    named = {"sensitive": wish.sensitive, "legitimate": wish.legitimate}
+    named |= {"target": [wish.target], "unit": [wishes.unit]}
+    _check.unused("leave_out", wishes.leave_out, **named)
+    _check_constraints(schema_of(wishes), wish)
     _check.in_range(0.0, 0.9, group_budget=wishes.group_budget)
     if not isinstance(wishes.preset, config.Fit):
         _check.one_of(config.PRESETS, preset=wishes.preset)
@@ -109,6 +115,12 @@ def check_wishes(wishes: Wishes) -> None:
         value = getattr(wishes, name)
         if value is not None:
             _check.whole(0, **{name: value})
+
+
+def schema_of(wishes: Wishes) -> Schema | None:
+    """The declared schema, without the columns that are left out."""
+    schema, names = wishes.schema, wishes.leave_out
+    return schema and schema.drop(n for n in names if n in schema.names)
 
 
 def _check_constraints(schema: Schema | None, wish: Wish) -> None:
@@ -133,17 +145,11 @@ def _check_constraints(schema: Schema | None, wish: Wish) -> None:
 def _check_unit(unit: str | None) -> None:
     named = isinstance(unit, str) and unit and unit.isprintable()
     if unit is not None and not named:
-        raise ConfigError(
-            problem("unit must be a printable column name", try_="another name")
-        )
+        what = "unit must be a printable column name"
+        raise ConfigError(problem(what, try_="another name"))
     if unit == _ROW:
-        raise ConfigError(
-            problem(
-                "a unit column may not be called 'row': that names fits by row",
-                got=unit,
-                try_="another name",
-            )
-        )
+        what = "a unit column may not be called 'row': that names fits by row"
+        raise ConfigError(problem(what, got=unit, try_="another name"))
 
 
 def wish_of(wishes: Wishes) -> Wish:
@@ -257,9 +263,9 @@ def _impersonal(facts: Schema | Plan, rule: str) -> Schema | Plan:
             problem(
                 "columns seem to hold personal data, by their names",
                 got=said,
-                try_="dropping them, a schema that declares them as kind 'identifier', "
-                "personal_data='replace' (plausible fakes), or personal_data='allow' "
-                "if the names mislead",
+                try_=f"leave_out={list(found)}, a schema that declares them as kind "
+                "'identifier', personal_data='replace' (plausible fakes), or "
+                "personal_data='allow' if the names mislead",
             )
         )
     check_installed()
@@ -297,7 +303,7 @@ def _measured(
     wishes: Wishes, table: nw.DataFrame[Any], *, public_dtypes: bool
 ) -> Schema | Plan:
     """The facts of a private fit: public ones, and gaps where that is allowed."""
-    schema = wishes.schema
+    schema = schema_of(wishes)
     if discovers(wishes):
         _check_named(wishes, table)
         return plan(table, schema, unit=wishes.unit, public_dtypes=public_dtypes)
@@ -327,7 +333,7 @@ def _measured(
 
 def _copied(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
     """The facts of a fit that protects nothing: gaps are copied from the table."""
-    schema, names = wishes.schema, table.columns
+    schema, names = schema_of(wishes), table.columns
     known = () if schema is None else schema.names
     if schema is not None and not wishes.discover:
         return schema
@@ -347,8 +353,8 @@ def _copied(wishes: Wishes, table: nw.DataFrame[Any]) -> Schema:
 
 def _check_named(wishes: Wishes, table: nw.DataFrame[Any]) -> None:
     """Raise where a column that was named is not there, or none is left to release."""
-    if wishes.schema is not None:
-        check_columns(table, wishes.schema, unit=wishes.unit, partial=True)
+    if (schema := schema_of(wishes)) is not None:
+        check_columns(table, schema, unit=wishes.unit, partial=True)
     if wishes.unit is not None and wishes.unit not in table.columns:
         raise TableError(
             problem(

@@ -202,6 +202,12 @@ def fit(
     max_rows_per_unit: Annotated[
         int, typer.Option(help="Rows used of each person, at most.")
     ] = 1,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES", help="Columns not read, which a release does not have."
+        ),
+    ] = None,
     group_budget: Annotated[
         float,
         typer.Option(
@@ -279,6 +285,7 @@ def fit(
         shares=shares_of(shares),
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
+        leave_out=column_names(leave_out),
         ledger=book,
         group_budget=group_budget,
         schema=None if schema is None else Schema.load(schema),

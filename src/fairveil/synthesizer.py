@@ -25,6 +25,7 @@ from fairveil._wishes import (
     provenance,
     public_facts,
     recalled,
+    schema_of,
     settings_of,
     wish_of,
 )
@@ -74,6 +75,7 @@ class FairVeil(Rows, Parameters):
         public_dtypes: the caller states that the frame's dtypes are public, chosen
             without looking at the rows (NumPy's say that no value is missing).
         unit, max_rows_per_unit: column of a person, not synthesised; rows of each used.
+        leave_out: columns that are not read, and that a release does not have.
         ledger: a ledger file over several fits of one data set (``fairveil ledger
             cap`` makes it); a fit that would pass its cap is refused.
         group_budget: part of the marginals' budget, at most .9, for pairs with a
@@ -90,7 +92,7 @@ class FairVeil(Rows, Parameters):
         promise_: the fairness that this release promises.
         schema_: public facts of the columns.
         feature_names_in_, n_features_in_: columns of a release, which are those of the
-            table, without the unit's.
+            table, without those of ``unit`` and ``leave_out``.
     """
 
     def __init__(  # noqa: PLR0913  (the public settings, all by keyword)
@@ -113,6 +115,7 @@ class FairVeil(Rows, Parameters):
         public_dtypes: bool = False,
         unit: str | None = None,
         max_rows_per_unit: int = 1,
+        leave_out: Sequence[str] = (),
         ledger: str | Path | None = None,
         group_budget: float = 0.0,
         generator: str = "wgan",
@@ -137,6 +140,7 @@ class FairVeil(Rows, Parameters):
         self.public_dtypes = public_dtypes
         self.unit = unit
         self.max_rows_per_unit = max_rows_per_unit
+        self.leave_out = leave_out
         self.ledger = ledger
         self.group_budget = group_budget
         self.generator = generator
@@ -159,7 +163,7 @@ class FairVeil(Rows, Parameters):
         Args:
             X: a table of any form that ``tables.entry`` knows, or a function that reads
                 one, called when the budget is reserved. It has the schema's columns
-                (and the unit column); their names and the form are public.
+                (and those of ``unit`` and ``leave_out``); names and form are public.
             y: ignored; no label is needed.
             progress: called with (stage, steps done, steps).
             checkpoint: a new file for what the budget has bought, written when all of
@@ -196,6 +200,7 @@ class FairVeil(Rows, Parameters):
         ) as budget:
             private = math.isfinite(self.epsilon)
             table = open_table(read_by(X) if callable(X) else X, private=private)
+            table = entry.without(table, self.leave_out)
             seen = entry.shown(table, private=private)
             facts = public_facts(self, seen, declared=entry.declares(table))
             check_columns(seen, facts, unit=self.unit)
@@ -211,13 +216,7 @@ class FairVeil(Rows, Parameters):
                 progress=progress,
                 link=link,
             )
-        if self.schema is not None:  # discovery builds the schema anew
-            codec = dataclasses.replace(
-                bundle.codec, constraints=self.schema.constraints
-            )
-            bundle = dataclasses.replace(bundle, codec=codec)
-        if seeded is not None:  # what was found under repeatable noise stays marked
-            bundle = dataclasses.replace(bundle, codec=bundle.codec.unprotected())
+        bundle = bundle.declared(schema_of(self), protected=seeded is None)
         statement = budget.ledger.statement(
             insecure_noise=seeded is not None,
             unit=self.unit or "row",

@@ -106,6 +106,28 @@ def test_columns_that_are_made_anew_lose_their_roles():
     assert (after.sensitive, after.target) == ((), "income")
 
 
+@pytest.mark.parametrize("facts", ["budget", "public", "codebook"])
+def test_columns_that_are_left_out_are_nowhere_but_in_the_command(facts, tmp_path):
+    known = NOW.model_copy(update={"sensitive": ("sex",), "unit": ""})
+    form = {"anew": ["email", "sex"], "left": ["sex", "nobody"], "kind-1": ["whole"]}
+    form |= {"facts": [facts], "codebook": ["b.json"], "declared_by": ["me"]}
+    after = given.with_columns(known, form, ("sex", "email"))
+    assert (after.left, after.anew, after.misnamed) == (("sex",), ("email",), ())
+    assert after.learnt == ("age", "income")
+    assert (after.sensitive, after.declared) == ((), {})
+    kind, told = commands.schema(after, Folder(tmp_path))
+    if kind == "write":
+        assert [column["name"] for column in told["columns"]] == ["email"]
+    else:
+        assert told["without"] == ["sex"]
+        assert list(told["anew"]) == ["email"]
+    words = commands.fit(commands.Programs(), after, Folder(tmp_path), tmp_path)
+    assert "--leave-out=sex" in words
+    assert given.restored(after.model_dump()) == after
+    with pytest.raises(AnswerError, match="fewer than two"):
+        given.with_columns(known, {**form, "left": ["sex", "age"]}, ())
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "21", "", "one", "1e400"])
 def test_an_epsilon_is_a_number_in_its_range(text):
     form = {"epsilon": [text], "delta": ["1e-5"], "cap": ["1"], "rows": ["10"]}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fairveil.errors import TableError, UnsupportedError
-from fairveil.tables import entry, source
+from fairveil.tables import entry, source, spool
 from fairveil.tables.arrow import plain
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -38,6 +38,25 @@ def test_the_head_has_dtypes_and_no_row(opened):
     assert kinds[1].is_integer()
     assert kinds[2].is_float()
     assert isinstance(kinds[5], nw.Int64)
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_what_is_left_out_is_not_shown(opened, tiny_table, private):
+    left = entry.without(opened, ["pay", "sex"])
+    kept = [name for name in tiny_table if name not in ("pay", "sex")]
+    assert entry.shown(left, private=private).columns == kept
+    assert spool.spooled(opened).columns == kept
+    frame = entry.without(entry.open_table(tiny_table), ["pay", "sex"])
+    assert frame.columns == kept
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(["phone"], "got 'phone'"), (None, "no column is left")]
+)
+def test_what_cannot_be_left_out_is_named(opened, tiny_table, names, told):
+    for table in (opened, entry.open_table(tiny_table)):
+        with pytest.raises(TableError, match=told):
+            entry.without(table, names or list(tiny_table))
 
 
 def test_counts_of_groups_are_those_of_pandas(opened, tiny_table):

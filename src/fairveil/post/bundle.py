@@ -5,13 +5,14 @@ Sees released things only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairveil._types import Codes
 from fairveil.codec import Codec
 from fairveil.marginals import Marginal
 from fairveil.post.targets import Target, targets_of
 from fairveil.post.teacher import Teacher
+from fairveil.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Bundle:
     marginals: tuple[Marginal, ...]
     rows: Codes
     n_hat: int
+
+    def declared(self, schema: Schema | None, *, protected: bool) -> Bundle:
+        """The same with what is declared beside the columns, which is not measured.
+
+        Args:
+            schema: has the constraints; None where there is none.
+            protected: whether the noise was secure; else the codec stays marked.
+        """
+        codec = self.codec
+        if schema is not None:  # discovery builds the schema anew
+            codec = replace(codec, constraints=schema.constraints)
+        return replace(self, codec=codec if protected else codec.unprotected())
 
     @property
     def joint_measured(self) -> bool:

@@ -69,6 +69,7 @@ class Answers(BaseModel):
         facts: key of ``FACTS``: where public facts of columns come from.
         codebook, declared_by: the file, or who declares the table public.
         anew: columns that identify; they are not learnt, and made anew.
+        left: columns that are left out: not read by the fit, and not in the release.
         misnamed: columns that are named like personal data and hold none.
         declared: facts that the steward typed, by column, as fields of ``Column``.
         sensitive, legitimate, target: columns by role.
@@ -90,6 +91,7 @@ class Answers(BaseModel):
     codebook: str = ""
     declared_by: str = ""
     anew: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     misnamed: tuple[str, ...] = ()
     declared: dict[str, dict[str, Any]] = {}
     sensitive: tuple[str, ...] = ()
@@ -108,7 +110,7 @@ class Answers(BaseModel):
     @property
     def learnt(self) -> tuple[str, ...]:
         """Columns whose distribution the fit learns."""
-        out = {*self.anew, self.unit}
+        out = {*self.anew, *self.left, self.unit}
         return tuple(name for name in self.names if name not in out)
 
     @property
@@ -151,19 +153,22 @@ def with_unit(now: Answers, form: Form) -> Answers:
 
 
 def with_columns(now: Answers, form: Form, personal: Collection[str]) -> Answers:
-    """Which columns identify, and where the facts of the others come from.
+    """Which columns identify or are left out, and where facts of others come from.
 
     Args:
         now: the answers so far.
-        form: fields ``anew``, ``facts``, and for column number i ``kind-i`` with
-            ``lower-i``, ``upper-i``, ``places-i``, ``layout-i``, ``values-i`` and
+        form: fields ``anew``, ``left``, ``facts``, and for column number i ``kind-i``
+            with ``lower-i``, ``upper-i``, ``places-i``, ``layout-i``, ``values-i`` and
             ``missing-i``.
         personal: columns that are named like personal data.
 
     Raises:
         AnswerError: a fact that cannot be, or nothing left to learn.
     """
-    anew = tuple(n for n in form.get("anew", ()) if n in now.names and n != now.unit)
+    free = [name for name in now.names if name != now.unit]
+    left = tuple(name for name in free if name in form.get("left", ()))
+    anew = tuple(n for n in free if n in form.get("anew", ()) and n not in left)
+    gone = {*left, *anew, now.unit}
     facts = _choice(form, "facts", tuple(FACTS), "where facts of columns come from")
     codebook, by = _text(form, "codebook"), _text(form, "declared_by")
     if facts == "codebook" and not codebook:
@@ -179,21 +184,22 @@ def with_columns(now: Answers, form: Form, personal: Collection[str]) -> Answers
     declared = {}
     if facts == "budget":
         for place, name in enumerate(now.names):
-            if name not in (*anew, now.unit) and (kind := _text(form, f"kind-{place}")):
+            if name not in gone and (kind := _text(form, f"kind-{place}")):
                 declared[name] = _declared(form, name, kind, place)
     after = now.answered(
         "columns",
         anew=anew,
+        left=left,
         facts=facts,
         codebook=codebook if facts == "codebook" else "",
         declared_by=by if facts == "public" else "",
         declared=declared,
-        misnamed=tuple(n for n in personal if n not in anew and n != now.unit),
+        misnamed=tuple(name for name in personal if name not in gone),
     )
     if len(after.learnt) < 2:  # noqa: PLR2004  (one column has nothing to go with)
         what = "fewer than two columns are left to learn"
-        raise AnswerError(problem(what, try_="making fewer columns anew"), "anew")
-    gone = {*anew, after.unit}
+        hint = "making fewer columns anew, and leaving fewer out"
+        raise AnswerError(problem(what, try_=hint), "anew")
     roles = {
         "sensitive": tuple(n for n in after.sensitive if n not in gone),
         "legitimate": tuple(n for n in after.legitimate if n not in gone),

@@ -47,7 +47,7 @@ def schema(answers: Answers, folder: Folder) -> tuple[str, dict[str, Any]]:
         "table": answers.table,
         "output": str(folder.schema),
         "names": list(answers.names),
-        "without": [answers.unit] if answers.unit else [],
+        "without": [*answers.left, *([answers.unit] if answers.unit else [])],
         "anew": anew,
     }
     if answers.facts == "codebook":
@@ -71,6 +71,8 @@ def fit(
     if answers.unit:
         words += [f"--unit={answers.unit}"]
         words += ["--max-rows-per-unit", str(answers.most_rows)]
+    if answers.left:
+        words += [f"--leave-out={_joined(answers.left)}"]
     if folder.schema.exists():
         complete = _complete(answers, folder)
         words += ["--schema", str(folder.schema)]

@@ -5,7 +5,7 @@ Secret: the rows; none is read here. Public: column names, types, the form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -83,6 +83,36 @@ _OPENERS = {
 }
 
 
+def without(
+    table: nw.DataFrame[Any] | Source, names: Sequence[str]
+) -> nw.DataFrame[Any] | Source:
+    """The table without some columns, whose cells a fit then never reads.
+
+    Args:
+        table: from ``open_table``; a source is changed in place.
+        names: of the columns; public, and chosen without looking at a cell.
+
+    Raises:
+        TableError: no such column, or no column is left.
+    """
+    lacking = [name for name in names if name not in table.columns]
+    if lacking:
+        raise TableError(
+            problem(
+                "the table lacks a column that is to be left out",
+                got=", ".join(lacking),
+                try_="one of " + ", ".join(table.columns),
+            )
+        )
+    if set(table.columns) <= set(names):
+        what = "no column is left"
+        raise TableError(problem(what, try_="leaving fewer columns out"))
+    if isinstance(table, Source):
+        table.left_out = frozenset(names)
+        return table
+    return table.drop(list(names))
+
+
 def shown(table: nw.DataFrame[Any] | Source, *, private: bool) -> nw.DataFrame[Any]:
     """What may be looked at before the budget: no rows, unless nothing is protected.
 
@@ -94,7 +124,7 @@ def shown(table: nw.DataFrame[Any] | Source, *, private: bool) -> nw.DataFrame[A
         A frame of no rows, with names and declared dtypes; or all of them.
     """
     if isinstance(table, Source):
-        return table.head() if private else table.whole()
+        return (table.head() if private else table.whole()).select(table.kept)
     return table.head(0) if private else table
 
 

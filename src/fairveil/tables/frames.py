@@ -141,7 +141,7 @@ def check_columns(
                 "the schema does not describe columns of the table",
                 got=", ".join(extra),
                 try_="discover=True to measure them under the budget, adding them to "
-                "the schema, or dropping them from the table",
+                f"the schema, or leave_out={extra}",
             )
         )
 

@@ -35,12 +35,19 @@ class Source(abc.ABC):
         columns: names in order.
         stable: whether each pass has the rows in the same order.
         declares: whether the place itself declares the dtypes (Parquet).
+        left_out: columns that the fit is not to see.
     """
 
+    left_out: frozenset[str] = frozenset()
     kind: str = "pandas"
     columns: list[str]
     stable: bool = False
     declares: bool = False
+
+    @property
+    def kept(self) -> list[str]:
+        """Names in order, without those that are left out."""
+        return [name for name in self.columns if name not in self.left_out]
 
     @abc.abstractmethod
     def head(self) -> nw.DataFrame[Any]:

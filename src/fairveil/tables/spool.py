@@ -48,7 +48,7 @@ def _write(source: Source, file: Any) -> Any:
     """Write all batches; a table without rows where there was none."""
     pa = arrow.library()
     writer = schema = None
-    for batch in source.batches(source.columns):
+    for batch in source.batches(source.kept):
         part = arrow.decoded(batch)
         if writer is None:
             schema = part.schema
@@ -58,4 +58,4 @@ def _write(source: Source, file: Any) -> Any:
         writer.close()
         return None
     file.write(b"\0")
-    return pa.table({name: pa.nulls(0) for name in source.columns})
+    return pa.table({name: pa.nulls(0) for name in source.kept})
