@@ -32,6 +32,7 @@ def table(tmp_path):
             "age": rng.integers(18, 90, n),
             "town": rng.choice(["quirkhollow", "vexmarch"], n),
             "yes": rng.choice(["nayword", "yeaword"], n),
+            "spare": "otherword",
         }
     )
     path = tmp_path / "people.csv"

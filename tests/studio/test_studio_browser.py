@@ -25,7 +25,15 @@ pytestmark = [
 ]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = f"axe.run(document, {{runOnly: {RULES}}})"
-VALUES = ("quirkhollow", "vexmarch", "xantha", "zebulon", "nayword", "yeaword")
+VALUES = (
+    "quirkhollow",
+    "vexmarch",
+    "xantha",
+    "zebulon",
+    "nayword",
+    "yeaword",
+    "otherword",
+)
 SHOTS = os.environ.get("FAIRVEIL_STUDIO_SHOTS")
 MINUTES = 600_000  # milliseconds that work may take on a machine that is shared
 
@@ -121,7 +129,8 @@ def questions(steward, table):
     steward.look("unit")
     steward.tick("input[name=person]")
     steward.press("form[action=unit] button", to="columns")
-    assert steward.page.locator("input[value=email]").is_checked()
+    assert steward.page.locator("input[name=anew][value=email]").is_checked()
+    assert steward.page.locator("input[name=left]:checked").count() == 0
     steward.tab_to("section[aria-label=age] summary")
     steward.page.keyboard.press("Enter")
     steward.take("#kind-2", "a whole number")
@@ -130,6 +139,7 @@ def questions(steward, table):
     assert "upper bound of age" in steward.page.locator("[role=alert]").inner_text()
     steward.look("columns")
     steward.type("#upper-2", "90")
+    steward.tick("input[name=left][value=spare]")
     steward.press("form[action=columns] > p button", to="roles")
     steward.take("#role-1", "sensitive")
     steward.take("#target", "yes")
@@ -220,4 +230,6 @@ def test_a_steward_comes_from_a_file_to_the_report(table, context, capfd):
     done = [entry["what"] for entry in desk.place.journal()]
     order = ("spending confirmed", "releases compared", "release chosen")
     assert [what for what in done if what != "work ended"] == [*order, "report opened"]
-    assert (release / "synthetic.csv").read_text("utf-8").count("\n") == 301
+    made = (release / "synthetic.csv").read_text("utf-8").splitlines()
+    assert made[0] == "email,sex,age,town,yes"
+    assert len(made) == 301
