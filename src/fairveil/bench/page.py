@@ -40,7 +40,8 @@ with seed 0), the same public code book and delta 1e-5. A cell is the mean over 
 with the half width of its 95 % interval where there are at least two; **bold** is the
 best method of a section by its mean. `real` (the training rows themselves) is the
 ceiling and `independent` (each column shuffled) the floor.
-[metrics.md](metrics.md) explains the columns; CPU seconds include starting and imports.
+[metrics.md](metrics.md) explains the columns. CPU seconds include starting and imports;
+machines were shared, and the same run takes up to twice as many on a busy one.
 
 `fairveil` here is `fairness=None`, as the private peers offer no more; **the default
 of the library is `independence`**, which [costs
