@@ -90,6 +90,6 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     done = CliRunner().invoke(app, ["--log-json", log, "ledger", "show", "x"])
     assert done.exit_code == 2
     assert done.stderr == (
-        "Error: the system refused a file (No such file or directory); try a path in a "
-        "folder that exists.\n"
+        "Error: the folder of the log does not exist; "
+        f"got '{tmp_path / 'none'}'; try a folder that does.\n"
     )

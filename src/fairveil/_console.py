@@ -25,7 +25,7 @@ from typer.core import TyperGroup
 
 from fairveil import __version__, _cli_names, _log, _stages
 from fairveil._shield import DEBUG, UnforeseenError
-from fairveil.errors import FairveilError
+from fairveil.errors import ConfigError, FairveilError, problem
 
 if TYPE_CHECKING:  # this module loads with every --help; these are heavy
     from fairveil.demo import Demo
@@ -113,8 +113,12 @@ class Commands(TyperGroup):
         """Append what happens from now on to a file of JSON lines (``_log``).
 
         Raises:
+            ConfigError: its folder does not exist.
             OSError: it cannot be written.
         """
+        if not path.parent.is_dir():
+            what, hint = "the folder of the log does not exist", "a folder that does"
+            raise ConfigError(problem(what, got=str(path.parent), try_=hint))
         self.until_the_end.enter_context(_log.listening(_log.JsonLines(path)))
         from importlib import metadata  # noqa: PLC0415  (parses mail headers)
 
