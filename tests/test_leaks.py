@@ -619,7 +619,7 @@ def test_other_commands_fail_without_values(place, monkeypatch, caplog, capsys):
         ("sample", "t.csv", "-n", 5, "-o", "x.csv"),
         ("sample", "m.fairveil", "-n", -5, "-o", "x.csv"),
         ("sample", "m.fairveil", "-n", 5, "-o", "no/x.csv"),
-        ("evaluate", "t.csv", "less.csv"),
+        ("evaluate", "less.csv", "t.csv"),
         ("evaluate", "t.csv", "other.csv", "--target", "nobody"),
         ("evaluate", "t.csv", "other.csv", "--sensitive", "nobody"),
         ("evaluate", "t.csv", "other.csv", "--target", "pay"),
